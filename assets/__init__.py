@@ -1,0 +1,1 @@
+"""Bundled weights, the demo face and the demo clip, all made by this project."""

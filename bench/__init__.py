@@ -1,0 +1,1 @@
+"""Benchmarks of the loop, the kernels and the runners."""

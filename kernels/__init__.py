@@ -1,0 +1,1 @@
+"""Compiled per-pixel work on planes and crops."""

@@ -1,0 +1,1 @@
+"""The live product: camera in, swapped face out."""
