@@ -9,9 +9,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def kernel(
-    signature: str, *, fastmath: bool = False
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def kernel(signature: str, *, fastmath: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile a function for exactly one signature, without the GIL.
 
     A call with another dtype, rank or memory layout raises ``TypeError`` instead of compiling a
@@ -24,7 +22,5 @@ def kernel(
     fastmath : bool
         Let the compiler reorder float additions, which it needs to vectorise sums.
     """
-    compiled = numba.njit(
-        signature, nogil=True, cache=True, error_model="numpy", fastmath=fastmath
-    )
+    compiled = numba.njit(signature, nogil=True, cache=True, error_model="numpy", fastmath=fastmath)
     return cast(Callable[[Callable[P, R]], Callable[P, R]], compiled)

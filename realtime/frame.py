@@ -77,3 +77,30 @@ class Face:
     """float32 [68], 0…1: how likely each landmark is seen, not hidden by a hand or the head itself."""
     track: int = -1
     """Stays the same while the face is followed; -1 before tracking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A finished picture in the form sinks take: packed I420, even width and height."""
+
+    data: NDArray[np.uint8]
+    """uint8 [width · height · 3 / 2]: all of Y, then U, then V, without padding."""
+    width: int
+    height: int
+    colour: Colour
+    number: int
+    """Of the frame it was made from."""
+    captured_at: float
+    """Of the frame it was made from."""
+    period: float = 1 / 30
+
+    @property
+    def planes(self) -> tuple[Plane, Plane, Plane]:
+        """Views of ``data``: Y [height, width], U and V [height / 2, width / 2]."""
+        luma, half = self.width * self.height, (self.height // 2, self.width // 2)
+        chroma = half[0] * half[1]
+        return (
+            self.data[:luma].reshape(self.height, self.width),
+            self.data[luma : luma + chroma].reshape(half),
+            self.data[luma + chroma :].reshape(half),
+        )

@@ -1,0 +1,182 @@
+"""Networks ready to run: one form for ONNX Runtime and OpenVINO."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "directml", "coreml"]
+"""What computes: ``openvino`` is OpenVINO itself; the others are ONNX Runtime's execution providers."""
+
+Array = NDArray[Any]
+
+_ORT_NAMES = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+
+
+class RunnerError(Exception):
+    """A network that cannot be loaded, or a provider that is not here. The text says which and why."""
+
+
+class Runner(Protocol):
+    """A network ready to run."""
+
+    provider: str
+    """What computes, as asked for."""
+    shapes: Mapping[str, tuple[int, ...]]
+    """Of each input, in the network's order; a free axis reads 1."""
+    metadata: Mapping[str, str]
+    """What the network says of itself: ``metadata_props`` of the ONNX file."""
+
+    def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
+        """Return the outputs in the network's order.
+
+        Parameters
+        ----------
+        inputs : one array an input, C-contiguous, in the network's dtype and shape
+
+        Returns
+        -------
+        list of arrays
+            They may be overwritten by the next call.
+        """
+        ...
+
+    def __enter__(self) -> "Runner": ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def open_runner(model: Path | bytes, provider: Provider = "cpu", *, threads: int = 1) -> Runner:
+    """Load a network and make it ready to run.
+
+    Parameters
+    ----------
+    model : path of an ONNX file, or its bytes
+    provider : what is to compute
+        There is no silent fallback: a provider that is not here is an error.
+    threads : int ≥ 1
+        Processor threads that one call may use.
+
+    Raises
+    ------
+    RunnerError
+        If the file is no usable network or the provider is not here.
+    """
+    if isinstance(model, Path):
+        if not model.is_file():
+            raise RunnerError(f"no network at {model}")
+        name, model = str(model), model.read_bytes()
+    else:
+        name = f"network of {len(model)} bytes"
+    try:
+        if provider == "openvino":
+            return _OpenVino(model, threads)
+        return _OnnxRuntime(model, provider, threads)
+    except RunnerError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the libraries raise types of their own, some private
+        reason = str(error).strip().splitlines()[0][:200]
+        raise RunnerError(f"{name} cannot be loaded by {provider}: {reason}") from error
+
+
+class _Closing:
+    """What both runners share: leaving the ``with`` block lets go of the network."""
+
+    _network: Any
+
+    def __enter__(self) -> "Any":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._network = None
+
+
+class _OnnxRuntime(_Closing):
+    def __init__(self, model: bytes, provider: Provider, threads: int) -> None:
+        import onnxruntime  # noqa: PLC0415 - 0.3 s that `--help` need not pay
+
+        wanted, here = _ORT_NAMES[provider], onnxruntime.get_available_providers()
+        if wanted not in here:
+            raise RunnerError(
+                f"provider {provider} is not in this ONNX Runtime (it has {', '.join(here)}); "
+                "install swapcast[gpu] for cuda, or choose --provider cpu"
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Spinning workers would burn the core that the next stage needs.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._network = onnxruntime.InferenceSession(model, options, providers=[wanted])
+        if wanted not in self._network.get_providers():
+            raise RunnerError(
+                f"provider {provider} did not start (its libraries are missing or too old); "
+                "mend them, or choose --provider cpu"
+            )
+        self.provider: str = provider
+        self.shapes = {
+            value.name: tuple(d if isinstance(d, int) else 1 for d in value.shape)
+            for value in self._network.get_inputs()
+        }
+        self.metadata: dict[str, str] = dict(self._network.get_modelmeta().custom_metadata_map)
+
+    def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
+        return list(self._network.run(None, inputs))
+
+
+class _OpenVino(_Closing):
+    def __init__(self, model: bytes, threads: int) -> None:
+        try:
+            import openvino  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            raise RunnerError(
+                "provider openvino is not installed: pip install 'swapcast[openvino]'"
+            ) from error
+        core = openvino.Core()
+        network = core.read_model(model)
+        # Free axes are fixed: a compiled static network is faster, and its buffers can be kept.
+        network.reshape(
+            {
+                value.any_name: [d.get_length() if d.is_static else 1 for d in value.partial_shape]
+                for value in network.inputs
+            }
+        )
+        compiled = core.compile_model(
+            network,
+            "CPU",
+            {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1},
+        )
+        self._network = compiled.create_infer_request()
+        self.provider = "openvino"
+        self.shapes = {value.any_name: tuple(value.shape) for value in network.inputs}
+        kept = network.get_rt_info()
+        self.metadata: dict[str, str] = {}
+        if "framework" in kept:
+            framework = kept["framework"]
+            self.metadata = {key: str(framework[key].value) for key in framework.value}
+
+    def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
+        self._network.infer(dict(inputs), share_inputs=True, share_outputs=True)
+        return [
+            np.asarray(self._network.get_output_tensor(k).data)
+            for k in range(len(self._network.model_outputs))
+        ]
