@@ -1,0 +1,64 @@
+"""Slow twins of the kernels on planes and crops: NumPy and plain loops, one sample at a time."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def tap(plane: NDArray[np.uint8], width: int, height: int, x: float, y: float) -> float:
+    """One bilinear sample; beyond the edge the edge goes on."""
+    x, y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
+    left, top = int(x), int(y)
+    right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
+    fx, fy = x - left, y - top
+    above = plane[top, left] * (1 - fx) + plane[top, right] * fx
+    below = plane[bottom, left] * (1 - fx) + plane[bottom, right] * fx
+    return float(above * (1 - fy) + below * fy)
+
+
+def sample_plane(
+    plane: NDArray[np.uint8], width: int, height: int, affine: Floats, size: int
+) -> Floats:
+    """The mean of n × n taps for each pixel of a crop."""
+    n = max(1, int(np.sqrt(abs(np.linalg.det(affine[:, :2]))) + 0.5))
+    offsets = [(k + 0.5) / n - 0.5 for k in range(n)]
+    out = np.zeros((size, size))
+    for i in range(size):
+        for j in range(size):
+            places = [affine @ (j + dx, i + dy, 1.0) for dy in offsets for dx in offsets]
+            out[i, j] = np.mean([tap(plane, width, height, *place) for place in places])
+    return out
+
+
+def chroma_affine(affine: Floats, subsampled_rows: bool) -> Floats:
+    """The way to a chroma plane: co-sited across, between two rows of luma in 4:2:0."""
+    half = affine.astype(np.float64).copy()
+    half[0] /= 2
+    if subsampled_rows:
+        half[1] /= 2
+        half[1, 2] -= 0.25
+    return half
+
+
+def sample(
+    planes: tuple[NDArray[np.uint8], ...],
+    width: int,
+    height: int,
+    coefficients: NDArray[np.float32],
+    affine: NDArray[np.float32],
+    size: int,
+) -> Floats:
+    """RGB 0…1 [3, size, size] of the crop."""
+    y, u, v = planes
+    rows = u.shape[0]
+    chroma = chroma_affine(affine, rows < height)
+    levels = np.stack(
+        [
+            sample_plane(y, width, height, affine.astype(np.float64), size),
+            sample_plane(u, (width + 1) // 2, rows, chroma, size),
+            sample_plane(v, (width + 1) // 2, rows, chroma, size),
+        ]
+    )
+    rgb = np.einsum("ck,kij->cij", coefficients[:, :3].astype(np.float64), levels)
+    return np.clip(rgb + coefficients[:, 3, None, None], 0, 1)
