@@ -1,0 +1,242 @@
+"""The loop: capture, analyse, swap and emit, each on a thread of its own, newest frame first.
+
+::
+
+    source ─▶ capture ─▶ Latest ─▶ analyse ─▶ Latest ─▶ swap ─┬▶ Latest ─▶ emit: first sink
+                                                              └▶ Latest ─▶ emit: second sink …
+
+Order is kept, nothing queues, and a sink that is slow skips frames without slowing the others.
+`convert` takes the same steps one after the other and drops nothing.
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from swapcast.realtime.errors import SinkError
+from swapcast.realtime.frame import Colour, Face, Frame, Picture
+from swapcast.realtime.mailbox import Closed, Latest
+from swapcast.realtime.meter import Meter, SinkCounts
+from swapcast.realtime.sinks import Sink
+from swapcast.realtime.sources import Source
+from swapcast.realtime.worker import on_thread
+
+_GAP = 1.5  # source periods without a new frame until a sink shows its last one again
+_SWITCH_S = 0.0005  # Python's own 5 ms would let one thread keep the others from their frames
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One frame on its way out."""
+
+    pictures: Mapping[Colour | None, Picture]
+    """By the colour a sink asked for; ``None`` is the source's own."""
+    swapped: int
+    guarded: int
+    untouched: int
+
+
+Analyse = Callable[[Frame], tuple[Face, ...]]
+Swap = Callable[[Frame, tuple[Face, ...]], Finished]
+
+
+class Progress(Protocol):
+    """Is told of each frame that was finished."""
+
+    def __call__(self, meter: Meter, number: int) -> None:
+        """Take note; returns at once."""
+
+
+def run(
+    source: Source,
+    analyse: Analyse,
+    swap: Swap,
+    sinks: Sequence[Sink],
+    meter: Meter,
+    *,
+    stop: threading.Event,
+    progress: Progress | None = None,
+) -> None:
+    """Carry the newest frame from ``source`` to every sink until the source ends or ``stop`` is set.
+
+    A sink that fails is left out, with an event, as long as another one is there.
+
+    Raises
+    ------
+    SwapcastError
+        What the source, the analyser or the swapper raised, or what the last sink did.
+    """
+    with ExitStack() as stack, _quick_switching():
+        outlets = [stack.enter_context(_outlet(sink, meter)) for sink in sinks]
+        frames = stack.enter_context(on_thread("capture", lambda: _capture(source, meter)))
+        analysed = stack.enter_context(on_thread("analyse", lambda: _analyse(frames, analyse, meter)))
+        numbers = stack.enter_context(
+            on_thread("swap", lambda: _swap(analysed, swap, outlets, meter))
+        )
+        # Runs first: the threads end one after the other, from the source on.
+        stack.callback(frames.close)
+        stack.callback(stop.set)
+        while not stop.is_set():
+            try:
+                number = numbers.get(timeout=0.2)
+            except Closed:
+                break
+            if progress is not None and number is not None:
+                progress(meter, number)
+            _check(outlets, meter)
+    for outlet in outlets:
+        if outlet.error is not None:
+            raise outlet.error
+
+
+def convert(
+    source: Source,
+    analyse: Analyse,
+    swap: Swap,
+    sink: Sink,
+    meter: Meter,
+    *,
+    stop: threading.Event,
+    progress: Progress | None = None,
+) -> None:
+    """Carry every frame of ``source`` to ``sink``, in order."""
+    meter.sinks[sink.name] = SinkCounts()
+    with sink:
+        for frame in _capture(source, meter):
+            if stop.is_set():
+                break
+            with meter.timing("analyse"):
+                faces = analyse(frame)
+            finished = swap(frame, faces)
+            meter.saw(finished.swapped, finished.guarded, finished.untouched)
+            with meter.timing("emit"):
+                sink.write(finished.pictures[sink.colour])
+            _emitted(sink, finished, frame.captured_at, frame.period, meter)
+            if progress is not None:
+                progress(meter, frame.number)
+
+
+@dataclass(slots=True)
+class _Outlet:
+    """A sink's door and the thread behind it."""
+
+    sink: Sink
+    door: Latest[Finished]
+    thread: Latest[None]
+    error: BaseException | None = None
+
+
+@contextmanager
+def _outlet(sink: Sink, meter: Meter) -> Iterator[_Outlet]:
+    door: Latest[Finished] = Latest()
+    meter.sinks[sink.name] = SinkCounts()
+    with on_thread(f"emit {sink.name}", lambda: _emit(sink, door, meter)) as thread:
+        outlet = _Outlet(sink, door, thread)
+        try:
+            yield outlet
+        finally:
+            door.close()
+            # What went wrong while the last frames were written shows only now.
+            for _ in _ended(outlet):
+                pass
+
+
+def _ended(outlet: _Outlet) -> Iterator[None]:
+    """Wait for the end of an outlet's thread, keeping its error."""
+    try:
+        yield from outlet.thread
+    except SinkError as error:
+        outlet.error = error
+
+
+def _emit(sink: Sink, door: Latest[Finished], meter: Meter) -> Iterator[None]:
+    """Write each newest frame; show the last one again where the sink's readers need a cadence."""
+    last: Picture | None = None
+    try:
+        with sink:
+            while True:
+                wait = _GAP * last.period if sink.fills_gaps and last is not None else None
+                finished = door.get(timeout=wait)
+                if finished is None and last is not None:
+                    sink.write(last)
+                    meter.repeated(sink.name)
+                elif finished is not None:
+                    last = finished.pictures[sink.colour]
+                    with meter.timing(f"emit {sink.name}"):
+                        sink.write(last)
+                    _emitted(sink, finished, last.captured_at, last.period, meter)
+    finally:
+        door.close()
+    yield  # never reached: the door's end ends the loop
+
+
+def _emitted(
+    sink: Sink, finished: Finished, captured_at: float, period: float, meter: Meter
+) -> None:
+    acted = finished.swapped + finished.guarded > 0
+    meter.handed_over(sink.name, captured_at, period, acted=acted)
+
+
+def _capture(source: Source, meter: Meter) -> Iterator[Frame]:
+    first: int | None = None
+    for frame in source.frames():
+        first = frame.number if first is None else first
+        meter.captured = frame.number - first + 1
+        yield frame
+
+
+def _analyse(
+    frames: Latest[Frame], analyse: Analyse, meter: Meter
+) -> Iterator[tuple[Frame, tuple[Face, ...]]]:
+    for frame in frames:
+        with meter.timing("analyse"):
+            faces = analyse(frame)
+        yield frame, faces
+
+
+def _swap(
+    analysed: Latest[tuple[Frame, tuple[Face, ...]]],
+    swap: Swap,
+    outlets: Sequence[_Outlet],
+    meter: Meter,
+) -> Iterator[int]:
+    """Swap each newest frame and hand it to every sink that still takes frames."""
+    for frame, faces in analysed:
+        finished = swap(frame, faces)
+        meter.saw(finished.swapped, finished.guarded, finished.untouched)
+        taken = 0
+        for outlet in outlets:
+            try:
+                outlet.door.put(finished)
+            except Closed:
+                continue
+            taken += 1
+        if not taken:
+            return
+        yield frame.number
+
+
+def _check(outlets: Sequence[_Outlet], meter: Meter) -> None:
+    """Note sinks that have failed."""
+    for outlet in outlets:
+        if outlet.error is None:
+            try:
+                outlet.thread.get(timeout=0)
+            except Closed:
+                pass
+            except SinkError as error:
+                outlet.error = error
+                meter.event(f"sink {outlet.sink.name} failed: {error}")
+
+
+@contextmanager
+def _quick_switching() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -1,0 +1,103 @@
+"""Every setting of the live commands; the command line and `--config` are made from these."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from swapcast.export.runners import Provider
+from swapcast.realtime.errors import SettingError
+from swapcast.realtime.guard import GuardMode
+
+Sinks = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What is done with the faces, live or not."""
+
+    face: str = "demo"
+    """Name of a kept face (`swapcast face list`) or the path of a .face pack."""
+    who: Literal["largest", "all"] = "largest"
+    """Whose face is swapped when several are in the picture."""
+    guard: GuardMode = "blur"
+    """What is shown while a face that should be swapped cannot be: blur, freeze, slate, or pass,
+    which shows the true face."""
+    detector: Literal["own", "yunet", "insightface"] = "own"
+    """What finds faces: the bundled networks, YuNet, or the insightface package."""
+    detector_model: Path | None = None
+    """YuNet's ONNX file, or the folder of an insightface model pack."""
+    provider: Provider = "cpu"
+    """What computes the swap. One that is not here is an error, never a silent fallback."""
+    threads: int = 1
+    """Processor threads of the swapper."""
+    report: Path | None = None
+    """Write the run's figures to this file, as JSON."""
+    config: Path | None = None
+    """Take settings from this TOML file; the command line goes before it."""
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise SettingError(f"--threads is {self.threads}; it must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live(Engine):
+    """Swap a face live: a camera in, a virtual camera out."""
+
+    source: str = "0"
+    """Camera (0, /dev/video0), file, rtsp:// srt:// udp:// http:// address, or synthetic."""
+    sink: Sinks = ()
+    """Where the picture goes; may be given several times: virtual, virtual:/dev/video10, a file,
+    rtmp:// srt:// udp:// address, window, - (yuv4mpeg to standard output), null.
+    Nothing given: virtual."""
+    seconds: float | None = None
+    """Stop after so many seconds."""
+    loop: bool = False
+    """Start a clip again at its end."""
+    width: int | None = None
+    """Ask the camera for this width; nothing given: its best."""
+    height: int | None = None
+    """Ask the camera for this height."""
+    fps: int | None = None
+    """Ask the camera for this rate."""
+    audio: str = "none"
+    """Sound for file and network sinks: none, source (the clip's own), or a sound device."""
+    codec: Literal["h264", "h265", "vp9"] = "h264"
+    """Of files and network streams."""
+
+    def __post_init__(self) -> None:
+        Engine.__post_init__(self)
+        if self.seconds is not None and self.seconds <= 0:
+            raise SettingError(f"--seconds is {self.seconds}; it must be more than 0")
+        if len(set(self.sink)) < len(self.sink):
+            raise SettingError("the same --sink is given twice")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convert(Engine):
+    """Swap a face in every frame of a clip; the sound is kept."""
+
+    source: tyro.conf.Positional[Path]
+    """The clip."""
+    out: tyro.conf.Positional[Path]
+    """The file to write: .mp4, .mkv, .mov, .webm or .gif."""
+    codec: Literal["h264", "h265", "vp9"] = "h264"
+    """Of the file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Show that it works: the bundled clip, the bundled face, no camera, no download."""
+
+    seconds: float = 10.0
+    """How much of the clip."""
+    out: Path = Path("demo.mp4")
+    """The file to write."""
+    report: Path | None = None
+    """Write the run's figures to this file, as JSON."""
+
+    def __post_init__(self) -> None:
+        if self.seconds <= 0:
+            raise SettingError(f"--seconds is {self.seconds}; it must be more than 0")
