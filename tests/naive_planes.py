@@ -17,11 +17,15 @@ def tap(plane: NDArray[np.uint8], width: int, height: int, x: float, y: float) -
     return float(above * (1 - fy) + below * fy)
 
 
+def zoom_out(affine: Floats) -> float:
+    """How many pixels of the plane lie side by side under one of the crop."""
+    return float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
+
+
 def sample_plane(
-    plane: NDArray[np.uint8], width: int, height: int, affine: Floats, size: int
+    plane: NDArray[np.uint8], width: int, height: int, affine: Floats, size: int, n: int = 1
 ) -> Floats:
     """The mean of n × n taps for each pixel of a crop."""
-    n = max(1, int(np.sqrt(abs(np.linalg.det(affine[:, :2]))) + 0.5))
     offsets = [(k + 0.5) / n - 0.5 for k in range(n)]
     out = np.zeros((size, size))
     for i in range(size):
@@ -29,6 +33,20 @@ def sample_plane(
             places = [affine @ (j + dx, i + dy, 1.0) for dy in offsets for dx in offsets]
             out[i, j] = np.mean([tap(plane, width, height, *place) for place in places])
     return out
+
+
+def sample_luma(
+    plane: NDArray[np.uint8], width: int, height: int, affine: Floats, size: int
+) -> Floats:
+    """Halve the whole plane until it is about as coarse as the crop, then one tap a pixel."""
+    plane, affine = plane[:height, :width], affine.copy()
+    while zoom_out(affine) > 2**0.5 and min(plane.shape) > 1:
+        rows, columns = plane.shape[0] // 2, plane.shape[1] // 2
+        blocks = plane[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).astype(int)
+        plane = ((blocks.sum((1, 3)) + 2) // 4).astype(np.uint8)
+        affine[:, 2] -= 0.5
+        affine /= 2
+    return sample_plane(plane, plane.shape[1], plane.shape[0], affine, size)
 
 
 def chroma_affine(affine: Floats, subsampled_rows: bool) -> Floats:
@@ -53,11 +71,12 @@ def sample(
     y, u, v = planes
     rows = u.shape[0]
     chroma = chroma_affine(affine, rows < height)
+    taps = max(1, int(zoom_out(chroma) / 1.5 + 0.5))
     levels = np.stack(
         [
-            sample_plane(y, width, height, affine.astype(np.float64), size),
-            sample_plane(u, (width + 1) // 2, rows, chroma, size),
-            sample_plane(v, (width + 1) // 2, rows, chroma, size),
+            sample_luma(y, width, height, affine.astype(np.float64), size),
+            sample_plane(u, (width + 1) // 2, rows, chroma, size, taps),
+            sample_plane(v, (width + 1) // 2, rows, chroma, size, taps),
         ]
     )
     rgb = np.einsum("ck,kij->cij", coefficients[:, :3].astype(np.float64), levels)
