@@ -1,0 +1,362 @@
+"""Teach a swap network the faces of some people, for as long as the user likes.
+
+A run is a folder: ``checkpoint.safetensors`` (go on from it, export from it), ``preview.png``
+(every person's faces, read and written by every decoder) and ``log.jsonl`` (one line a save).
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from swapcast.models.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    read_checkpoint,
+    write_checkpoint,
+)
+from swapcast.models.faces import Augmentation, Faces, FaceSet, load_faces
+from swapcast.models.shared_autoencoder import AutoencoderSettings, SharedAutoencoder
+
+CHECKPOINT, PREVIEW, LOG = "checkpoint.safetensors", "preview.png", "log.jsonl"
+
+
+class TrainingError(Exception):
+    """A training that cannot start or go on. The text says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """What to learn, from whom, and for how long."""
+
+    data: tuple[str, ...]
+    """One ``NAME=FOLDER[,FOLDER…]`` for each identity: its name and its face sets."""
+    out: Path
+    """Folder of the run."""
+    model: AutoencoderSettings = field(default_factory=AutoencoderSettings)
+    """Form of the network and its loss."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """How faces are changed before the network sees them."""
+    steps: int = 100_000
+    """Batches to learn from, those of a resumed run included."""
+    batch: int = 16
+    """Faces of each identity in a batch."""
+    rate: float = 5e-5
+    """Step size of Adam; its momentum is 0.5, as published."""
+    average: float = 0.999
+    """Share of the old mean in the running mean of the weights, which is what is exported."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+    """Number format of the convolutions; weights stay fp32."""
+    seed: int = 0
+    """Of all random numbers."""
+    save_every: float = 120.0
+    """Seconds between two checkpoints."""
+    resume: bool = False
+    """Go on with the run in ``out``."""
+    start: Path | None = None
+    """A finished run whose encoder, and decoders of the same names, are taken to begin with."""
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise TrainingError("no faces to learn from; give --data NAME=FOLDER for each identity")
+        for value, name in ((self.steps, "steps"), (self.batch, "batch"), (self.rate, "rate")):
+            if not value > 0:
+                raise TrainingError(f"--{name} is {value}; it must be above 0")
+        if not 0 <= self.average < 1:
+            raise TrainingError(f"--average is {self.average}; it must be at least 0 and below 1")
+
+
+def build(
+    architecture: str, settings: Mapping[str, object], identities: tuple[str, ...]
+) -> SharedAutoencoder:
+    """Make an untrained network from what a checkpoint says of it.
+
+    Raises
+    ------
+    CheckpointError
+        If this program does not know the architecture or a setting of it.
+    """
+    if architecture != "shared_autoencoder":
+        raise CheckpointError(f"unknown architecture {architecture!r}; update swapcast")
+    try:
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+        form = AutoencoderSettings(**values)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the network's settings do not fit this program: {error}") from error
+    return SharedAutoencoder(settings=form, identities=identities)
+
+
+def load_model(checkpoint: Checkpoint) -> SharedAutoencoder:
+    """Make the trained network of a checkpoint, with the running mean of its weights.
+
+    Raises
+    ------
+    CheckpointError
+        If the weights do not fit the settings.
+    """
+    model = build(checkpoint.architecture, checkpoint.settings, checkpoint.identities)
+    try:
+        model.load_state_dict(checkpoint.part("average"))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the checkpoint's weights do not fit its settings: {error}"
+        ) from error
+    return model.eval()
+
+
+class Training:
+    """A run in progress.
+
+    Parameters
+    ----------
+    settings : what to learn
+    device : where
+
+    Raises
+    ------
+    TrainingError, FaceSetError, CheckpointError
+        If it cannot begin.
+    """
+
+    def __init__(self, settings: TrainSettings, device: torch.device) -> None:
+        self.settings, self.device = settings, device
+        self.sets = [_load(entry, settings.model.size) for entry in settings.data]
+        names = tuple(faces.name for faces in self.sets)
+        if len(set(names)) < len(names):
+            raise TrainingError(f"an identity is named twice in --data: {', '.join(names)}")
+        templates = {about.template for faces in self.sets for about in faces.about}
+        if len(templates) > 1:
+            raise TrainingError(f"the face sets are aligned differently: {', '.join(templates)}")
+        self.random = torch.Generator().manual_seed(settings.seed)
+        torch.manual_seed(settings.seed)
+        model = SharedAutoencoder(settings=settings.model, identities=names)
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if settings.start is not None:
+            self._take(read_checkpoint(settings.start / CHECKPOINT))
+        self.optimiser = torch.optim.Adam(
+            self.model.parameters(), lr=settings.rate, betas=(0.5, 0.999)
+        )
+        self.mean = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.faces = {
+            faces.name: Faces(faces, settings.model.size, settings.augmentation, device)
+            for faces in self.sets
+        }
+        self.step = 0
+        self.losses: dict[str, float] = {}
+
+    def learn(self) -> None:
+        """Take one step.
+
+        Raises
+        ------
+        TrainingError
+            If the loss is no longer a number.
+        """
+        batches = {name: f.draw(self.settings.batch, self.random) for name, f in self.faces.items()}
+        with self._autocast():
+            parts = self.model.losses(batches)
+            loss = torch.stack(list(parts.values())).sum()
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {float(loss)} at step {self.step}; "
+                "resume from the last checkpoint with a smaller --rate"
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        self.step += 1
+        # Early on the mean forgets faster, or it would remember the random start for long.
+        keep = min(self.settings.average, self.step / (self.step + 10))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                self.mean[name].lerp_(value, 1 - keep)
+        for name, part in parts.items():
+            value = float(part.detach())
+            self.losses[name] = value + 0.98 * (self.losses.get(name, value) - value)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the state as it is now."""
+        tensors: dict[str, Tensor] = {"random": self.random.get_state()}
+        tensors |= {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.mean.items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
+        return Checkpoint(
+            architecture="shared_autoencoder",
+            settings=asdict(self.settings.model),
+            identities=self.model.identities,
+            provenance={faces.name: faces.provenance() for faces in self.sets},
+            step=self.step,
+            losses=self.losses,
+            tensors=tensors,
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to a state of this same run.
+
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint is of another network or other identities.
+        """
+        kept = json.dumps([dict(checkpoint.settings), checkpoint.identities])
+        if kept != json.dumps([asdict(self.settings.model), self.model.identities]):
+            raise CheckpointError(
+                "the run was begun with other identities or another form of the network; "
+                "resume with the same settings, or begin a new run with --start"
+            )
+        try:
+            self.model.load_state_dict(checkpoint.part("model"))
+            for name, value in checkpoint.part("average").items():
+                self.mean[name].copy_(value)
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, value in checkpoint.part("optimiser").items():
+                index, key = name.split(".")
+                state.setdefault(int(index), {})[key] = value
+            groups = self.optimiser.state_dict()["param_groups"]
+            self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+            self.random.set_state(checkpoint.tensors["random"])
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise CheckpointError(f"the checkpoint does not fit this run: {error}") from error
+        self.step, self.losses = checkpoint.step, dict(checkpoint.losses)
+
+    def _take(self, checkpoint: Checkpoint) -> None:
+        """Begin with another run's encoder, and its decoders of identities that are here too."""
+        other = load_model(checkpoint)
+        try:
+            self.model.encoder.load_state_dict(other.encoder.state_dict())
+            for name in set(other.identities) & set(self.model.identities):
+                source = other.decoders[other.identities.index(name)]
+                self.model.decoders[self.model.identities.index(name)].load_state_dict(
+                    source.state_dict()
+                )
+        except RuntimeError as error:
+            raise CheckpointError(f"the run to start from has another form: {error}") from error
+
+    def preview(self, count: int = 6) -> NDArray[np.uint8]:
+        """Draw ``count`` faces of each identity, and below them what every decoder makes of them.
+
+        Returns
+        -------
+        uint8 [rows, columns, 3], BGR
+        """
+        settings = self.settings.model
+        model = build("shared_autoencoder", asdict(settings), self.model.identities)
+        model.load_state_dict({name: value.cpu() for name, value in self.mean.items()})
+        rows = []
+        for faces in self.sets:
+            picked = np.linspace(0, len(faces.images) - 1, count).round().astype(int)
+            crops = [
+                cv2.resize(image, (settings.size,) * 2, interpolation=cv2.INTER_AREA)
+                for image in faces.images[picked]
+            ]
+            tensor = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
+            rows.append(np.hstack(crops))
+            with torch.no_grad():
+                for name in model.identities:
+                    made = model(tensor, name).face.permute(0, 2, 3, 1).numpy()
+                    rows.append(np.hstack([(255 * face).round().astype(np.uint8) for face in made]))
+        return np.ascontiguousarray(np.vstack(rows)[:, :, ::-1])
+
+
+def _load(entry: str, size: int) -> FaceSet:
+    name, found, folders = entry.partition("=")
+    if not (name and found and folders):
+        raise TrainingError(f"--data {entry!r} is not of the form NAME=FOLDER[,FOLDER…]")
+    # Twice the network's size: enough that the bent copies stay sharp.
+    return load_faces(name, [Path(folder) for folder in folders.split(",")], side=2 * size)
+
+
+def train(
+    settings: TrainSettings,
+    *,
+    console: Console | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Path:
+    """Train until ``settings.steps``; an interrupt saves the run before it ends it.
+
+    Parameters
+    ----------
+    settings : what to learn
+    console : where the progress bar goes; None: standard error
+    clock : seconds; decides when to save
+
+    Returns
+    -------
+    Path
+        The last checkpoint.
+
+    Raises
+    ------
+    TrainingError, FaceSetError, CheckpointError
+        If the training cannot start or go on.
+    """
+    path = settings.out / CHECKPOINT
+    if path.exists() and not settings.resume:
+        raise TrainingError(
+            f"{settings.out} holds a run already; add --resume, or choose another --out"
+        )
+    training = Training(settings, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    if settings.resume and path.exists():
+        training.restore(read_checkpoint(path))
+    settings.out.mkdir(parents=True, exist_ok=True)
+    saved = began = clock()
+    with _progress(settings.steps, console or Console(stderr=True)) as show:
+        try:
+            while training.step < settings.steps:
+                training.learn()
+                show(training)
+                if clock() - saved >= settings.save_every:
+                    _save(training, clock() - began)
+                    saved = clock()
+        except KeyboardInterrupt:
+            _save(training, clock() - began)
+            raise
+    _save(training, clock() - began)
+    return path
+
+
+def _save(training: Training, seconds: float) -> None:
+    out = training.settings.out
+    write_checkpoint(training.checkpoint(), out / CHECKPOINT)
+    cv2.imwrite(str(out / PREVIEW), training.preview())
+    losses = {name: round(value, 5) for name, value in training.losses.items()}
+    line = {"step": training.step, "seconds": round(seconds, 1), **losses}
+    with (out / LOG).open("a") as log:
+        log.write(json.dumps(line) + "\n")
+
+
+@contextmanager
+def _progress(steps: int, console: Console) -> Iterator[Callable[[Training], None]]:
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[loss]}"),
+    )
+    with Progress(*columns, console=console, refresh_per_second=2) as progress:
+        task = progress.add_task("training", total=steps, loss="")
+
+        def show(training: Training) -> None:
+            loss = math.fsum(training.losses.values())
+            progress.update(task, completed=training.step, loss=f"loss {loss:.4f}")
+
+        yield show
