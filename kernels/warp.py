@@ -7,7 +7,7 @@ from swapcast.kernels._jit import kernel
 
 
 @kernel("u1(u1[::1], u1[::1], i8)")
-def _mean_of_four(above: NDArray[np.uint8], below: NDArray[np.uint8], column: int) -> int:
+def _mean_of_four(above: NDArray[np.uint8], below: NDArray[np.uint8], column: int) -> np.uint16:
     left, right = np.uint64(column), np.uint64(column + 1)
     total = np.uint16(above[left]) + np.uint16(above[right]) + np.uint16(2)
     total += np.uint16(below[left]) + np.uint16(below[right])
@@ -51,13 +51,19 @@ def _halve(
 
 @kernel("i8(u1[:, ::1], u8, u8, u8, u8, i8, i8)")
 def _bilinear(
-    plane: NDArray[np.uint8], top: int, bottom: int, left: int, right: int, x: int, y: int
+    plane: NDArray[np.uint8],
+    top: np.uint64,
+    bottom: np.uint64,
+    left: np.uint64,
+    right: np.uint64,
+    x: int,
+    y: int,
 ) -> int:
     """Mix four neighbours; ``x`` and ``y`` have 16 binary places, the result 32."""
     fx, fy = x & 0xFFFF, y & 0xFFFF
-    above, below = np.int64(plane[top, left]), np.int64(plane[bottom, left])
-    above = (above << 16) + (np.int64(plane[top, right]) - above) * fx
-    below = (below << 16) + (np.int64(plane[bottom, right]) - below) * fx
+    above, below = int(plane[top, left]), int(plane[bottom, left])
+    above = (above << 16) + (int(plane[top, right]) - above) * fx
+    below = (below << 16) + (int(plane[bottom, right]) - below) * fx
     return (above << 16) + (below - above) * fy
 
 
@@ -91,15 +97,15 @@ def _gather(
         and middle_y + reach_y / 2 < height - 2
     )
     one, last_x, last_y = np.uint64(1), (width - 1) << 16, (height - 1) << 16
-    step_x, step_y = np.int64(np.rint(xx * 65536)), np.int64(np.rint(yx * 65536))
+    step_x, step_y = int(np.rint(xx * 65536)), int(np.rint(yx * 65536))
     share = np.float32(2.0**-32 / (taps * taps))
     for i in range(rows):
         line = out[i]
         for tap in range(taps * taps):
             row = i + (tap // taps + 0.5) / taps - 0.5
             column = (tap % taps + 0.5) / taps - 0.5
-            x = np.int64(np.rint((xx * column + xy * row + x0) * 65536))
-            y = np.int64(np.rint((yx * column + yy * row + y0) * 65536))
+            x = int(np.rint((xx * column + xy * row + x0) * 65536))
+            y = int(np.rint((yx * column + yy * row + y0) * 65536))
             for j in range(columns):
                 if inside:
                     top, left = np.uint64(y >> 16), np.uint64(x >> 16)
