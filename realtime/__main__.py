@@ -18,7 +18,7 @@ COMMANDS = {
     "doctor": ("say what is missing and how to mend it", "swapcast.realtime.commands:doctor"),
     "extract": ("make a face set from clips or pictures", "swapcast.realtime.commands:extract"),
     "train": ("train a swapper on face sets", "swapcast.models.__main__:train_command"),
-    "export": ("make a .face pack from a training", "swapcast.export.__main__:export_command"),
+    "export": ("make a .face pack from a training", "swapcast.realtime.commands:export"),
     "bench": ("measure the loop or the kernels", "swapcast.bench.__main__:bench_command"),
 }
 

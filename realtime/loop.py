@@ -58,11 +58,12 @@ def run(
     meter: Meter,
     *,
     stop: threading.Event,
+    seconds: float | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Carry the newest frame from ``source`` to every sink until the source ends or ``stop`` is set.
 
-    A sink that fails is left out, with an event, as long as another one is there.
+    With ``seconds`` it also ends so long after the first frame was finished. A sink that fails is left out, with an event, as long as another one is there.
 
     Raises
     ------
@@ -79,11 +80,14 @@ def run(
         # Runs first: the threads end one after the other, from the source on.
         stack.callback(frames.close)
         stack.callback(stop.set)
-        while not stop.is_set():
+        ends: float | None = None
+        while not stop.is_set() and (ends is None or meter.clock() < ends):
             try:
-                number = numbers.get(timeout=0.2)
+                number = numbers.get(timeout=0.1)
             except Closed:
                 break
+            if ends is None and number is not None and seconds is not None:
+                ends = meter.clock() + seconds
             if progress is not None and number is not None:
                 progress(meter, number)
             _check(outlets, meter)

@@ -1,0 +1,117 @@
+"""The step between the analysed frame and the finished picture: swap, guard, composite."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from swapcast.kernels.geometry import crop_affine
+from swapcast.realtime.compositor import Compositor, Paste
+from swapcast.realtime.errors import ModelError
+from swapcast.realtime.frame import Colour, Face, Frame, Picture
+from swapcast.realtime.guard import Box, Guard, GuardMode
+from swapcast.realtime.loop import Finished
+from swapcast.realtime.meter import Meter
+from swapcast.realtime.swapper import Swapper
+
+
+class FaceSwap:
+    """Gives the chosen faces of each frame their new identity, and covers those it cannot.
+
+    Parameters
+    ----------
+    swapper : Swapper
+    compositor : Compositor
+    meter : Meter
+    who : whose face is swapped: the ``largest``, or ``all``
+        The largest keeps its role while it is there, so that somebody who steps nearer to the
+        camera does not take the swap away.
+    mode : what is shown where a face should be swapped and is not
+    colours : what the sinks ask for; one full-frame pass each
+    """
+
+    def __init__(
+        self,
+        swapper: Swapper,
+        compositor: Compositor,
+        meter: Meter,
+        *,
+        who: Literal["largest", "all"] = "largest",
+        mode: GuardMode = "blur",
+        colours: Sequence[Colour | None] = (None,),
+    ) -> None:
+        self._swapper, self._compositor, self._meter = swapper, compositor, meter
+        self._who, self._mode = who, mode
+        self._colours = tuple(dict.fromkeys(colours))
+        self._guard = Guard()
+        self._wearer = -1
+        self._shown: dict[Colour | None, Picture] = {}
+        self._guarding = False
+
+    def __call__(self, frame: Frame, faces: tuple[Face, ...]) -> Finished:
+        """Finish one frame."""
+        chosen = self._choose(faces)
+        pastes: list[Paste] = []
+        swapped: list[Face] = []
+        failed: list[Face] = []
+        for face in chosen:
+            try:
+                pastes.append(self._swap(frame, face))
+                swapped.append(face)
+            except ModelError as error:
+                self._meter.event(f"a face could not be swapped: {error}")
+                failed.append(face)
+        regions = self._guard.regions(tuple(swapped), tuple(failed))
+        self._note(bool(regions))
+        with self._meter.timing("composite"):
+            pictures = self._finish(frame, pastes, regions)
+        return Finished(pictures, len(swapped), len(regions), len(faces) - len(chosen))
+
+    def _choose(self, faces: tuple[Face, ...]) -> tuple[Face, ...]:
+        if self._who == "all" or not faces:
+            return faces
+        for face in faces:
+            if face.track == self._wearer:
+                return (face,)
+        largest = max(faces, key=lambda face: float(_area(face.box)))
+        self._wearer = largest.track
+        return (largest,)
+
+    def _swap(self, frame: Frame, face: Face) -> Paste:
+        swapper, compositor, timing = self._swapper, self._compositor, self._meter.timing
+        affine = crop_affine(face.points, swapper.template, swapper.size)
+        with timing("crop"):
+            compositor.crop(frame, affine, swapper.crop[0])
+        with timing("infer"):
+            picture, predicted = swapper()
+        with timing("mask"):
+            return compositor.paste(face, swapper.crop[0], picture, predicted, affine)
+
+    def _finish(
+        self, frame: Frame, pastes: Sequence[Paste], regions: Sequence[Box]
+    ) -> dict[Colour | None, Picture]:
+        hidden = bool(regions)
+        if hidden and self._mode == "freeze" and self._shown:
+            return {
+                colour: replace(
+                    picture, number=frame.number, captured_at=frame.captured_at
+                )
+                for colour, picture in self._shown.items()
+            }
+        boxes = () if self._mode == "pass" else tuple(regions)
+        slate = hidden and (self._mode == "slate" or (self._mode == "freeze" and not self._shown))
+        pictures = {
+            colour: self._compositor.finish(frame, pastes, boxes, colour, slate=slate)
+            for colour in self._colours
+        }
+        if self._mode == "freeze" and not hidden:
+            self._shown = dict(pictures)
+        return pictures
+
+    def _note(self, guarding: bool) -> None:
+        if guarding != self._guarding:
+            self._guarding = guarding
+            self._meter.event(f"guard {'on: ' + self._mode if guarding else 'off'}")
+
+
+def _area(box: Box) -> float:
+    return float((box[2] - box[0]) * (box[3] - box[1]))

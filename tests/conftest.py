@@ -1,0 +1,31 @@
+"""What all tests share."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of clips, pictures and helper models beside the checkout."""
+    if not (SHARED / "data" / "clips").is_dir():
+        pytest.skip("the shared data folder is not beside the checkout")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left() -> Iterator[None]:
+    """Fail a test that leaves a thread of ours behind."""
+    before = set(threading.enumerate())
+    yield
+    ours = ("capture", "analyse", "swap", "emit", "detect", "audio", "test ")
+    left = [
+        thread.name
+        for thread in threading.enumerate()
+        if thread not in before and thread.name.startswith(ours)
+    ]
+    assert not left, f"threads left behind: {left}"

@@ -1,0 +1,80 @@
+import threading
+import time
+
+import pytest
+from swapcast.realtime.mailbox import Closed, Latest
+from swapcast.realtime.worker import on_thread
+
+
+def test_the_newest_item_wins_and_the_others_are_counted():
+    door: Latest[int] = Latest()
+    for item in range(5):
+        door.put(item)
+    assert door.get() == 4
+    assert door.dropped == 4
+
+
+def test_what_lies_in_the_slot_is_delivered_before_the_end():
+    door: Latest[int] = Latest()
+    door.put(7)
+    door.close()
+    assert list(door) == [7]
+
+
+def test_the_error_comes_after_the_last_item_and_every_time():
+    door: Latest[int] = Latest()
+    door.put(7)
+    door.close(ValueError("camera gone"))
+    assert door.get() == 7
+    for _ in range(2):
+        with pytest.raises(ValueError, match="camera gone"):
+            door.get()
+
+
+def test_a_writer_learns_that_the_reader_has_gone():
+    door: Latest[int] = Latest()
+    door.close()
+    with pytest.raises(Closed):
+        door.put(1)
+
+
+def test_waiting_has_an_end():
+    door: Latest[int] = Latest()
+    began = time.monotonic()
+    assert door.get(timeout=0.05) is None
+    assert 0.04 < time.monotonic() - began < 2
+
+
+def test_an_error_on_the_thread_is_raised_in_the_reader():
+    def broken():
+        yield 1
+        raise ValueError("lens cap")
+
+    got = []
+    with on_thread("test broken", broken) as door:
+        with pytest.raises(ValueError, match="lens cap"):
+            got.extend(door)
+    assert got in ([], [1])  # a quick writer may have closed before the first item was read
+
+
+def test_leaving_the_block_ends_the_thread_and_releases_the_device():
+    released = threading.Event()
+
+    def endless():
+        try:
+            while True:
+                yield 0
+        finally:
+            released.set()
+
+    with on_thread("test endless", endless) as door:
+        assert door.get() == 0
+    assert released.is_set()
+
+
+def test_many_items_keep_their_order():
+    for _ in range(50):
+        with on_thread("test count", lambda: iter(range(200))) as door:
+            seen = list(door)
+        assert seen == sorted(set(seen))
+        assert seen[-1] == 199
