@@ -1,29 +1,39 @@
 """Encode finished pictures, and sound, into a file or a network stream."""
 
-import errno
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, Protocol
 
 import av
-import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from swapcast.realtime.audio import SoundLine
+from swapcast.realtime.clip_sound import ClipSound
 from swapcast.realtime.errors import SinkError
+from swapcast.realtime.fitting import as_frame, fitted, tags
 from swapcast.realtime.frame import Colour, Picture
+from swapcast.realtime.sound_track import SoundPacket, SoundTrack
+from swapcast.realtime.writing import claim, finishing, telling
 
 Codec = Literal["h264", "h265", "vp9"]
 
-LIVE_TICK = Fraction(1, 90_000)
-"""Seconds; time stamps of live pictures are counted in it."""
-_HELD_BACK = 500_000  # µs a stream waits for the sound of a picture, or the picture of a sound
-_FORMS = {"rtmp": "flv", "rtmps": "flv", "srt": "mpegts", "udp": "mpegts", "rtp": "rtp_mpegts"}
+STREAM_FORMS = {
+    "rtmp": "flv",
+    "rtmps": "flv",
+    "srt": "mpegts",
+    "udp": "mpegts",
+    "rtp": "rtp_mpegts",
+}
+"""FFmpeg's form for each kind of address."""
+
+_LIVE_TICK = Fraction(1, 90_000)  # seconds; what live pictures' times are counted in
+_HELD_BACK = 500_000  # µs that a live picture waits for its sound at most
 _ENCODERS = {"h264": "libx264", "h265": "libx265", "vp9": "libvpx-vp9"}
 _LIVE = {
     "libx264": {"preset": "superfast", "crf": "21", "bf": "0"},
@@ -50,9 +60,23 @@ class SinkSettings:
     offline: bool = False
     """Every frame of a clip is converted: take the time for a small file, keep the clip's times."""
     clip: Path | None = None
-    """Offline: the clip the pictures come from; its sound is kept."""
+    """Offline: the clip the pictures come from; its sound and times are kept."""
+    sound: SoundLine | None = None
+    """Live: where sound for this sink arrives; each sink needs its own."""
     threads: int = 1
     """Processor threads of the encoder."""
+
+
+class Track(Protocol):
+    """The sound beside the pictures."""
+
+    def packets(self, until: float) -> Iterator[SoundPacket]:
+        """Give the sound before ``until``, in seconds of the file."""
+        ...
+
+    def rest(self, until: float) -> Iterator[SoundPacket]:
+        """Give what remains when the pictures end at ``until``."""
+        ...
 
 
 class EncodedSink:
@@ -76,12 +100,16 @@ class EncodedSink:
         self, target: str, settings: SinkSettings, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.name = target
-        self._scheme = target.partition("://")[0] if "://" in target else ""
-        self.fills_gaps = bool(self._scheme)
+        self._suffix = "" if "://" in target else Path(target).suffix.lower()
+        self._form = STREAM_FORMS.get(target.partition("://")[0]) if not self._suffix else None
+        self.fills_gaps = self._form is not None
         self._settings = settings
         self._clock = clock
+        self._claimed = False
+        self._open = ExitStack()
         self._container: OutputContainer | None = None
-        self._made = False
+        self._sound: Track | None = None
+        self._end = 0.0
 
     def __enter__(self) -> "EncodedSink":
         """See that the file can be written; encoding starts with the first picture.
@@ -92,11 +120,10 @@ class EncodedSink:
             If the folder is missing, the path may not be written or is the clip that is read, or
             the file's form does not take the codec.
         """
-        path = Path(self.name)
-        if path.suffix.lower() == ".webm" and self._encoder() not in ("libvpx-vp9", "vp9_qsv"):
-            raise SinkError(f"{self.name}: .webm takes --codec vp9 only; or write .mkv or .mp4")
-        if not self._scheme:
-            self._made = claim(path, self._settings.clip)
+        if self._suffix == ".webm" and "vp9" not in self._encoder():
+            raise SinkError(f"{self.name}: .webm takes the codec vp9 only; or write .mkv or .mp4")
+        if self._form is None:
+            self._claimed = claim(Path(self.name), self._settings.clip)
         return self
 
     def write(self, picture: Picture) -> None:
@@ -110,61 +137,67 @@ class EncodedSink:
             If the disk is full, or the other end of the stream has gone.
         """
         with telling(self.name):
-            if self._container is None:
-                self._open(picture)
+            container = self._container or self._begin(picture)
             frame = as_frame(fitted(picture, self._first))
             frame.pts, frame.time_base = self._times(picture), self._times.tick
-            assert self._container is not None
-            self._container.mux(self._video.encode(frame))
+            self._end = float(frame.pts * self._times.tick) + picture.period
+            if self._sound is not None:
+                container.mux(list(self._sound.packets(self._end)))
+            container.mux(self._video.encode(frame))
 
     def _encoder(self) -> str:
-        usual: Codec = "vp9" if self.name.lower().endswith(".webm") else "h264"
+        usual: Codec = "vp9" if self._suffix == ".webm" else "h264"
         return self._settings.encoder or _ENCODERS[self._settings.codec or usual]
 
-    def _open(self, first: Picture) -> None:
-        offline = self._settings.offline
-        options = {"flush_packets": "1", "max_interleave_delta": str(_HELD_BACK)}
-        if offline:
-            options = {}
-        if Path(self.name).suffix.lower() in (".mp4", ".mov"):
+    def _begin(self, first: Picture) -> OutputContainer:
+        offline, options = self._settings.offline, dict[str, str]()
+        if not offline:
+            options |= {"flush_packets": "1", "max_interleave_delta": str(_HELD_BACK)}
+        if self._suffix in (".mp4", ".mov"):
             # Fragments make the file playable up to its last second. Edit lists, which exact
             # times need, are known only when every track has begun: live cannot wait for that.
             header = "delay_moov" if offline else "empty_moov"
             options["movflags"] = f"frag_keyframe+default_base_moof+{header}"
             options["frag_duration"] = "1000000"
-        self._container = av.open(
-            self.name, "w", format=_FORMS.get(self._scheme), container_options=options
-        )
+        container = av.open(self.name, "w", format=self._form, container_options=options)
+        self._container = self._open.enter_context(container)
         self._first = first
-        self._times = _LiveTimes(first, self._clock)
-        self._video = self._add_video(self._container, first)
+        self._times: _LiveTimes | _ClipTimes = _LiveTimes(first, self._clock)
+        kept = None
+        if offline and self._settings.clip is not None:
+            kept = self._open.enter_context(ClipSound(self._settings.clip))
+            self._times = _ClipTimes(first, kept.tick, kept.start)
+        self._video = self._add_video(container, first)
+        if kept is not None:
+            kept.join(container)
+            self._sound = kept
+        elif self._settings.sound is not None:
+            self._sound = SoundTrack(container, self._settings.sound, first.captured_at)
+        return container
 
     def _add_video(self, container: OutputContainer, first: Picture) -> VideoStream:
         encoder, rate = self._encoder(), Fraction(1 / first.period).limit_denominator(1001)
         options = dict((_OFFLINE if self._settings.offline else _LIVE).get(encoder, {}))
         bitrate = self._settings.bitrate
-        if encoder not in _LIVE or self._scheme:
-            bitrate = bitrate or round(float(0.1 * first.width * first.height * rate))
-        if self._scheme and encoder == "libx264":
-            options |= {"tune": "zerolatency", "maxrate": str(bitrate), "bufsize": str(bitrate)}
-        elif bitrate:
+        if bitrate is None and (self._form or not options):
+            bitrate = round(0.1 * first.width * first.height * rate)
+        if bitrate is not None:
             options.pop("crf", None)
+        if self._form and encoder == "libx264":
+            options |= {"tune": "zerolatency", "maxrate": str(bitrate), "bufsize": str(bitrate)}
         stream = container.add_stream(encoder, rate=rate, options=options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, "yuv420p"
         context = stream.codec_context
         context.time_base = stream.time_base = self._times.tick
         context.thread_count = self._settings.threads
-        context.bit_rate = bitrate if "crf" not in options else 0
+        context.bit_rate = bitrate or 0
         if not self._settings.offline:
             context.gop_size = max(1, round(rate))
-        if encoder in ("libx265", "hevc_nvenc", "hevc_videotoolbox") and "movflags" in (
-            container.container_options
-        ):
+        if self._suffix in (".mp4", ".mov") and context.codec.canonical_name == "hevc":
             context.codec_tag = "hvc1"  # Apple's players take no other
-        tag = 1 if first.colour.matrix == "bt709" else 6
-        context.colorspace = context.color_primaries = context.color_trc = tag
-        context.color_range = 2 if first.colour.full_range else 1
+        context.colorspace, context.color_range = tags(first)
+        context.color_primaries = context.color_trc = context.colorspace
         return stream
 
     def __exit__(
@@ -180,18 +213,19 @@ class EncodedSink:
         SinkError
             If that cannot be written, and nothing else had gone wrong before.
         """
-        with finishing(self.name, kind):
+        with finishing(self.name, kind), self._open:
             if self._container is not None:
-                with self._container:
-                    self._container.mux(self._video.encode())
-            elif self._made:
+                if self._sound is not None:
+                    self._container.mux(list(self._sound.rest(self._end)))
+                self._container.mux(self._video.encode())
+            elif self._claimed:
                 Path(self.name).unlink(missing_ok=True)
 
 
 class _LiveTimes:
     """Time stamps of live pictures: when each was captured, counted from the first."""
 
-    tick = LIVE_TICK
+    tick = _LIVE_TICK
 
     def __init__(self, first: Picture, clock: Callable[[], float]) -> None:
         self._zero = self._newest = first.captured_at
@@ -211,82 +245,13 @@ class _LiveTimes:
         return self._last
 
 
-def fitted(picture: Picture, like: Picture) -> Picture:
-    """Give ``picture`` the size and colour of ``like``, between black bars where the shapes differ.
+class _ClipTimes:
+    """Time stamps of a clip's pictures: the clip's own."""
 
-    Returns
-    -------
-    Picture
-        ``picture`` itself when nothing differs.
-    """
-    same_size = (picture.width, picture.height) == (like.width, like.height)
-    if same_size and picture.colour == like.colour:
-        return picture
-    scale = min(like.width / picture.width, like.height / picture.height)
-    width, height = (2 * round(side * scale / 2) for side in (picture.width, picture.height))
-    names = {"bt601": "ITU601", "bt709": "ITU709"}
-    scaled = as_frame(picture).reformat(
-        width=width,
-        height=height,
-        format="yuv420p",
-        src_colorspace=names[picture.colour.matrix],
-        dst_colorspace=names[like.colour.matrix],
-        src_color_range="JPEG" if picture.colour.full_range else "MPEG",
-        dst_color_range="JPEG" if like.colour.full_range else "MPEG",
-    )
-    data = np.full(like.data.shape, 128, np.uint8)
-    data[: like.width * like.height] = 0 if like.colour.full_range else 16
-    packed = np.asarray(scaled.to_ndarray(), np.uint8).reshape(-1)
-    small = replace(picture, data=packed, width=width, height=height)
-    large = replace(picture, data=data, width=like.width, height=like.height, colour=like.colour)
-    for part, whole in zip(small.planes, large.planes, strict=True):
-        top, left = (whole.shape[0] - part.shape[0]) // 2, (whole.shape[1] - part.shape[1]) // 2
-        whole[top : top + part.shape[0], left : left + part.shape[1]] = part
-    return large
+    def __init__(self, first: Picture, tick: Fraction, start: int) -> None:
+        self.tick = tick
+        self._zero = first.captured_at
+        self._start = start
 
-
-def as_frame(picture: Picture) -> av.VideoFrame:
-    """Show ``picture`` to FFmpeg where it lies, without a copy."""
-    rows = picture.data.reshape(picture.height * 3 // 2, picture.width)
-    frame = av.VideoFrame.from_numpy_buffer(rows, "yuv420p")
-    frame.colorspace = 1 if picture.colour.matrix == "bt709" else 6
-    frame.color_range = 2 if picture.colour.full_range else 1
-    return frame
-
-
-def claim(path: Path, clip: Path | None) -> bool:
-    """See that ``path`` can be written and is not the clip that is read.
-
-    Returns
-    -------
-    bool
-        Whether an empty file was made for it.
-    """
-    existed = path.exists()
-    if existed and clip is not None and path.samefile(clip):
-        raise SinkError(f"{path} is the clip itself; give the result another name")
-    with telling(str(path)), path.open("ab"):
-        return not existed
-
-
-@contextmanager
-def telling(name: str) -> Iterator[None]:
-    """Say in one line why ``name`` could not be written."""
-    try:
-        yield
-    except (av.FFmpegError, OSError, ValueError) as error:
-        code = getattr(error, "errno", None)
-        if code == errno.ENOSPC:
-            text = f"the disk is full: {name} ends here, what was written before can be played"
-        elif isinstance(error, av.error.ProtocolNotFoundError):
-            text = f"cannot write {name}: this build of PyAV cannot speak that protocol"
-        else:
-            text = f"cannot write {name}: {getattr(error, 'strerror', None) or error}"
-        raise SinkError(text) from error
-
-
-@contextmanager
-def finishing(name: str, kind: type[BaseException] | None) -> Iterator[None]:
-    """Finish ``name``; after an error of ``kind`` keep quiet about what follows from it."""
-    with suppress(SinkError) if kind is not None else nullcontext(), telling(name):
-        yield
+    def __call__(self, picture: Picture) -> int:
+        return self._start + round((picture.captured_at - self._zero) / self.tick)

@@ -9,8 +9,10 @@ from av.container import OutputContainer
 from av.filter import Graph
 from av.video.stream import VideoStream
 
-from swapcast.realtime.encoding import SinkSettings, as_frame, claim, finishing, fitted, telling
+from swapcast.realtime.encoding import SinkSettings
+from swapcast.realtime.fitting import as_frame, fitted
 from swapcast.realtime.frame import Colour, Picture
+from swapcast.realtime.writing import claim, finishing, telling
 
 _TICK = Fraction(1, 100)  # the form counts in hundredths of a second
 

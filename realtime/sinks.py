@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from swapcast.realtime.encoding import EncodedSink, SinkSettings
+from swapcast.realtime.encoding import STREAM_FORMS, EncodedSink, SinkSettings
 from swapcast.realtime.errors import SinkError
 from swapcast.realtime.frame import Colour, Picture
 from swapcast.realtime.gif import GifSink
@@ -17,7 +17,6 @@ from swapcast.realtime.y4m import Y4mSink
 __all__ = ["ListSink", "NullSink", "Sink", "SinkSettings", "open_sink"]
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm")
-STREAM_SCHEMES = ("rtmp", "rtmps", "srt", "udp", "rtp")
 
 
 class Sink(Protocol):
@@ -120,7 +119,7 @@ def open_sink(spec: str, settings: SinkSettings) -> Sink:
         return VirtualCamera(spec.removeprefix("virtual:"))
     scheme, _, address = spec.rpartition("://")
     suffix = Path(address).suffix.lower()
-    if scheme in STREAM_SCHEMES or (not scheme and suffix in VIDEO_SUFFIXES):
+    if scheme in STREAM_FORMS or (not scheme and suffix in VIDEO_SUFFIXES):
         return EncodedSink(spec, settings)
     if not scheme and suffix == ".gif":
         return GifSink(Path(spec), settings)
