@@ -11,7 +11,7 @@ from swapcast.realtime.errors import SinkError
 from swapcast.realtime.frame import Colour, Picture
 
 OBS_LINE = (
-    "install OBS Studio 28 or newer from https://obsproject.com, press its "
+    "install OBS Studio 30 or newer from https://obsproject.com, press its "
     "'Start Virtual Camera' once, stop it again and close OBS"
 )
 """What makes a virtual camera on Windows and macOS."""
