@@ -81,3 +81,55 @@ def sample(
     )
     rgb = np.einsum("ck,kij->cij", coefficients[:, :3].astype(np.float64), levels)
     return np.clip(rgb + coefficients[:, 3, None, None], 0, 1)
+
+
+def lerp2(values: Floats, x: float, y: float) -> float:
+    """One bilinear sample of values; the four neighbours must exist."""
+    left, top = min(int(x), values.shape[1] - 2), min(int(y), values.shape[0] - 2)
+    fx, fy = x - left, y - top
+    above = values[top, left] * (1 - fx) + values[top, left + 1] * fx
+    below = values[top + 1, left] * (1 - fx) + values[top + 1, left + 1] * fx
+    return float(above * (1 - fy) + below * fy)
+
+
+def blocks(values: Floats, block: int) -> Floats:
+    """Means of block × block values; what is over is left out."""
+    rows, columns = values.shape[0] // block, values.shape[1] // block
+    whole = values[: rows * block, : columns * block]
+    return np.asarray(whole.reshape(rows, block, columns, block).mean((1, 3)))
+
+
+def paste_plane(plane: NDArray[np.uint8], levels: Floats, mask: Floats, way: Floats) -> Floats:
+    """The blended plane, not rounded; ``way`` maps the plane's (x, y) to the crop's."""
+    block = 1
+    while zoom_out(way) > 2**0.5 * block and 4 * block <= mask.shape[0]:
+        block *= 2
+    levels, mask = blocks(levels, block), blocks(mask, block)
+    out = plane.astype(np.float64)
+    for i in range(plane.shape[0]):
+        for j in range(plane.shape[1]):
+            x, y = (way @ (j, i, 1.0) - (block - 1) / 2) / block
+            if 0 <= x < mask.shape[1] - 1 and 0 <= y < mask.shape[0] - 1:
+                share = lerp2(mask, x, y)
+                out[i, j] += share * (lerp2(levels, x, y) - out[i, j])
+    return np.clip(out, 0, 255)
+
+
+def paste(
+    face: Floats,
+    mask: Floats,
+    affine: Floats,
+    coefficients: NDArray[np.float32],
+    planes: tuple[NDArray[np.uint8], ...],
+) -> list[Floats]:
+    """Y, U and V with the face blended in, not rounded."""
+    back = np.linalg.inv(np.vstack([affine, (0, 0, 1)]).astype(np.float64))[:2]
+    to_luma = np.array([[2, 0, 0], [0, 2, 0.5], [0, 0, 1]])  # from chroma's place to luma's
+    levels = np.einsum("ck,kij->cij", coefficients[:, :3].astype(np.float64), face)
+    levels += coefficients[:, 3, None, None]
+    ways = [back, back @ to_luma, back @ to_luma]
+    mask = mask.astype(np.float64)
+    return [
+        paste_plane(plane, level, mask, way)
+        for plane, level, way in zip(planes, levels, ways, strict=True)
+    ]
