@@ -1,0 +1,262 @@
+"""Make a stored face look as cameras, hands and trackers make it look.
+
+Each call cuts the face out as a tracker or a detector would (shifted, turned, too large or small),
+covers parts of it, and takes away light, sharpness and colour. The points move along; points under
+a cover count as not seen. Some crops show no face at all.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swapcast.kernels.geometry import Points, invert, transform
+from swapcast.models.landmarks_data import FACE, REGION, Picture
+
+MIRRORED = np.array(
+    # fmt: off
+    [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
+     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+     54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+    # fmt: on
+)
+"""Which landmark becomes which when the picture is mirrored."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Everything crops are made from."""
+
+    pictures: NDArray[np.uint8]
+    """uint8 [n, 224, 224, 3], BGR."""
+    landmarks: NDArray[np.float32]
+    """float32 [n, 68, 2], pixels."""
+    visible: NDArray[np.uint8]
+    """uint8 [n, 68]."""
+    backgrounds: NDArray[np.uint8]
+    """uint8 [m, 112, 112, 3], BGR, without a face."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops and what a network should say of them."""
+
+    crops: NDArray[np.float32]
+    """float32 [n, 3, S, S], RGB, 0…1."""
+    points: NDArray[np.float32]
+    """float32 [n, 68, 2], pixels of the crop."""
+    presence: NDArray[np.float32]
+    """float32 [n]: 1 a face, 0 none."""
+    visible: NDArray[np.float32]
+    """float32 [n, 68]."""
+
+
+def batch(pool: Pool, count: int, size: int, rng: np.random.Generator) -> Batch:
+    """Make ``count`` crops of ``size`` pixels, about a fifth of them without a face."""
+    crops = np.empty((count, 3, size, size), np.float32)
+    points = np.zeros((count, 68, 2), np.float32)
+    presence, visible = np.zeros(count, np.float32), np.zeros((count, 68), np.float32)
+    for k in range(count):
+        if rng.random() < 0.2:
+            crop = _no_face(pool, size, rng)
+        else:
+            crop, points[k], visible[k] = face(pool, size, rng)
+            presence[k] = 1
+        crops[k] = spoil(crop, rng)[:, :, ::-1].transpose(2, 0, 1)
+        crops[k] /= 255
+    return Batch(crops, points, presence, visible)
+
+
+def _way(size: int, rng: np.random.Generator, *, rough: bool) -> NDArray[np.float32]:
+    """Place a crop: from its pixels to those of the stored picture."""
+    if rough:  # a detector's box, or a face that moved fast
+        shift, zoom = rng.uniform(-0.12, 0.12, 2), np.exp(rng.uniform(-0.2, 0.2))
+        angle = np.radians(rng.uniform(-30, 30))
+    else:  # a tracker's guess
+        shift, zoom = rng.normal(0, 0.025, 2), np.exp(rng.normal(0, 0.06))
+        angle = np.radians(rng.normal(0, 5))
+    cos, sin = np.cos(angle), np.sin(angle)
+    shape = np.array([[np.exp(rng.normal(0, 0.04)), rng.normal(0, 0.03)], [0, 1]])
+    linear = np.array([[cos, -sin], [sin, cos]]) @ shape * (zoom * FACE / size)
+    middle = np.full(2, (REGION - 1) / 2) + shift * FACE
+    return np.column_stack([linear, middle - linear @ np.full(2, (size - 1) / 2)]).astype(np.float32)
+
+
+def _cut(picture: Picture, way: NDArray[np.float32], size: int) -> Picture:
+    return cv2.warpAffine(
+        picture,
+        way,
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def face(
+    pool: Pool, size: int, rng: np.random.Generator
+) -> tuple[Picture, Points, NDArray[np.float32]]:
+    """Cut out one face, perhaps mirrored, perhaps partly covered."""
+    number = int(rng.integers(len(pool.pictures)))
+    picture, landmarks = pool.pictures[number], pool.landmarks[number]
+    visible = pool.visible[number].astype(np.float32)
+    if rng.random() < 0.5:
+        picture = np.ascontiguousarray(picture[:, ::-1])
+        landmarks = landmarks[MIRRORED] * np.float32([-1, 1]) + np.float32([REGION - 1, 0])
+        visible = visible[MIRRORED]
+    way = _way(size, rng, rough=rng.random() < 0.4)
+    crop, points = _cut(picture, way, size), transform(invert(way), landmarks)
+    if rng.random() < 0.4:
+        mask = _cover(size, points, rng)
+        near = np.clip(points.round().astype(int), 0, size - 1)
+        hidden = mask[near[:, 1], near[:, 0]] > 0.5
+        if hidden.mean() < 0.75:
+            crop = _blend(crop, _texture(pool, crop, size, rng), mask)
+            visible = visible * ~hidden
+    inside = ((points > -1) & (points < size)).all(1)
+    return crop, points, visible * inside
+
+
+def _no_face(pool: Pool, size: int, rng: np.random.Generator) -> Picture:
+    kind = rng.random()
+    if kind < 0.45:
+        patch = pool.backgrounds[int(rng.integers(len(pool.backgrounds)))]
+        side = int(rng.integers(40, patch.shape[0] + 1))
+        top, left = rng.integers(0, patch.shape[0] - side + 1, 2)
+        return cv2.resize(patch[top : top + side, left : left + side], (size, size))
+    picture = pool.pictures[int(rng.integers(len(pool.pictures)))]
+    way = _way(size, rng, rough=True)
+    if kind < 0.75:  # beside the face
+        angle = rng.uniform(0, 2 * np.pi)
+        way[:, 2] += np.float32([np.cos(angle), np.sin(angle)]) * np.float32(
+            rng.uniform(0.7, 1.1) * FACE
+        )
+        return _cut(picture, way, size)
+    if kind < 0.85:  # its parts in the wrong places
+        crop = _cut(picture, way, size)
+        parts = int(rng.integers(3, 6))
+        side = -(-size // parts)
+        tiles = [
+            crop[min(i * side, size - side) :, min(j * side, size - side) :][:side, :side]
+            for i in range(parts)
+            for j in range(parts)
+        ]
+        mixed = [tiles[k] for k in rng.permutation(len(tiles))]
+        rows = [np.hstack(mixed[i * parts : (i + 1) * parts]) for i in range(parts)]
+        return np.ascontiguousarray(np.vstack(rows)[:size, :size])
+    crop = np.full((size, size, 3), rng.uniform(0, 255, 3), np.uint8)
+    for _ in range(int(rng.integers(1, 7))):
+        middle = rng.uniform(0, size, (1, 2)).repeat(68, 0).astype(np.float32)
+        crop = _blend(crop, _texture(pool, crop, size, rng), _cover(size, middle, rng))
+    return crop
+
+
+def _cover(size: int, points: Points, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw what may lie before a face: float32 [S, S], 0…1."""
+    mask = np.zeros((size, size), np.uint8)
+    x, y = points[int(rng.integers(len(points)))] + rng.normal(0, 0.08 * size, 2)
+    x, y = int(x), int(y)
+    kind = rng.random()
+    if kind < 0.35:  # a hand: a palm and fingers
+        angle, width = rng.uniform(0, 2 * np.pi), size * rng.uniform(0.05, 0.1)
+        away = np.array([np.cos(angle), np.sin(angle)])
+        side = np.array([-away[1], away[0]])
+        for finger in range(int(rng.integers(2, 6))):
+            root = np.array([x, y]) + side * (finger - 1.5) * width * 1.1
+            bend = rng.normal(0, 0.15) + (finger - 1.5) * 0.06
+            tip = root - (away + side * bend) * width * rng.uniform(2.5, 5)
+            cv2.line(mask, _whole(root), _whole(tip), 255, max(2, int(width)))
+        palm = np.array([x, y]) + away * width * 1.8
+        axes = _whole(np.array([width * 2.6, width * 2.9]))
+        cv2.ellipse(mask, _whole(palm), axes, np.degrees(angle), 0, 360, 255, -1)
+        arm = palm + away * size * 1.5
+        cv2.line(mask, _whole(palm), _whole(arm), 255, int(width * 3))
+    elif kind < 0.65:  # anything round
+        count = int(rng.integers(5, 12))
+        turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
+        radius = size * rng.uniform(0.06, 0.3) * rng.uniform(0.6, 1.3, count)
+        outline = np.stack([x + radius * np.cos(turn), y + radius * np.sin(turn)], 1)
+        cv2.fillPoly(mask, [outline.astype(np.int32)], 255)
+    elif kind < 0.85:  # a bar: a microphone, a strand, a cable
+        angle, far = rng.uniform(0, np.pi), size * 2
+        along = np.array([np.cos(angle), np.sin(angle)]) * far
+        start = np.array([x, y]) - along * float(rng.random() < 0.5)
+        cv2.line(mask, _whole(start), _whole(start + along), 255, int(rng.integers(3, size // 4)))
+    else:  # a box
+        corner = rng.uniform(0.1, 0.4, 2) * size
+        cv2.rectangle(mask, _whole([x, y] - corner / 2), _whole([x, y] + corner / 2), 255, -1)
+    soft = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.4, 2.0)))
+    return soft.astype(np.float32) / 255
+
+
+def _whole(point: NDArray[np.float64]) -> tuple[int, int]:
+    return int(point[0]), int(point[1])
+
+
+def _texture(pool: Pool, crop: Picture, size: int, rng: np.random.Generator) -> Picture:
+    kind = rng.random()
+    if kind < 0.4:
+        patch = pool.backgrounds[int(rng.integers(len(pool.backgrounds)))]
+        return patch if patch.shape[0] == size else cv2.resize(patch, (size, size))
+    if kind < 0.8:  # skin: the face's own or another's, with soft light
+        tone = np.median(crop[size // 3 : 2 * size // 3, size // 3 : 2 * size // 3], (0, 1))
+        if rng.random() < 0.4:
+            tone = np.array([0.55, 0.7, 1.0]) * rng.uniform(60, 255) * rng.uniform(0.9, 1.1, 3)
+        light = cv2.resize(rng.normal(1, 0.2, (5, 5)).astype(np.float32), (size, size), None, 0, 0, 2)
+        return np.clip(tone * light[:, :, None], 0, 255).astype(np.uint8)
+    noise = rng.integers(0, 256, (int(rng.integers(1, 12)), int(rng.integers(1, 12)), 3), np.uint8)
+    return cv2.resize(noise, (size, size), interpolation=int(rng.integers(0, 2)))
+
+
+def _blend(below: Picture, above: Picture, mask: NDArray[np.float32]) -> Picture:
+    share = mask[:, :, None]
+    return (below + share * (above.astype(np.float32) - below)).astype(np.uint8)
+
+
+def _light(crop: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    mix = np.eye(3)
+    if rng.random() < 0.5:  # paler or more vivid
+        vivid = rng.uniform(0, 1.6)
+        mix = mix * vivid + (1 - vivid) * np.array([0.114, 0.587, 0.299])
+    gain = np.exp(rng.normal(0, 0.08, 3)) * np.exp(rng.normal(0, 0.25))
+    if rng.random() < 0.1:
+        gain = gain * rng.uniform(0.12, 0.5)
+    mix = np.column_stack([mix * gain[:, None], np.full(3, rng.normal(0, 12))])
+    x: NDArray[np.float32] = cv2.transform(crop, mix.astype(np.float32))
+    if rng.random() < 0.3:  # from one side
+        line = np.linspace(-1, 1, x.shape[0], dtype=np.float32)
+        across, down = rng.uniform(-0.7, 0.7, 2).astype(np.float32)
+        x *= ((1 + across * line) * (1 + down * line[:, None]))[:, :, None]
+    return x
+
+
+def _blur(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    size, kind = x.shape[0], rng.random()
+    if kind < 0.15:
+        return cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.4, 2.2)))
+    if kind < 0.25:
+        length = int(rng.integers(3, 11))
+        line = np.zeros((length, length), np.float32)
+        angle, middle = rng.uniform(0, np.pi), (length - 1) / 2
+        away = np.array([np.cos(angle), np.sin(angle)]) * middle
+        cv2.line(line, _whole(middle - away + 0.5), _whole(middle + away + 0.5), 1.0)
+        return cv2.filter2D(x, -1, line / max(line.sum(), 1))
+    if kind < 0.4:
+        small = int(rng.integers(22, 90))
+        low = cv2.resize(x, (small, small), interpolation=cv2.INTER_AREA)
+        return cv2.resize(low, (size, size), interpolation=int(rng.choice([1, 2])))
+    return x
+
+
+def spoil(crop: Picture, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Light, blur, noise and compression of poor cameras: float32 [S, S, 3], 0…255."""
+    x = _blur(_light(crop.astype(np.float32), rng), rng)
+    if rng.random() < 0.3:
+        grain = np.empty(x.shape, np.int16)
+        cv2.randn(grain, 0, 100 * rng.uniform(1, 14))
+        x = x + grain * np.float32(0.01)
+    x = np.clip(x, 0, 255)
+    if rng.random() < 0.25:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(10, 80))]
+        x = cv2.imdecode(cv2.imencode(".jpg", x.astype(np.uint8), quality)[1], 1).astype(np.float32)
+    return x

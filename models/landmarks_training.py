@@ -1,0 +1,270 @@
+"""Train, judge and export the landmark network: ``python -m swapcast.models.landmarks_training``."""
+
+import copy
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - its usual name
+
+from swapcast.models.landmarks import LandmarkConfig, LandmarkModel
+from swapcast.models.landmarks_augment import Batch, Pool, batch
+from swapcast.models.landmarks_data import (
+    MeshTeacher,
+    Picture,
+    Sample,
+    faceless,
+    samples,
+    stored,
+    triangles,
+)
+
+_log = logging.getLogger(__name__)
+
+SOURCES = (
+    "SFHQ-T2I faces by David Beniaguev (MIT)",
+    "GRID audiovisual corpus, Cooke et al. 2006 (CC BY 4.0)",
+)
+TEACHERS = (
+    "MediaPipe face mesh, 468 points (Apache-2.0)",
+    "YuNet face detector, Shiqi Yu (Apache-2.0)",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gather:
+    """Mark faces with the teacher, turn them, and keep all in one folder."""
+
+    pictures: tuple[Path, ...] = ()
+    """Folders of JPEG pictures with one face each."""
+    clips: tuple[Path, ...] = ()
+    """Videos with one talker each."""
+    finder: Path
+    """YuNet ONNX file."""
+    mesh: Path
+    """Face-mesh ONNX file."""
+    canonical: Path
+    """``canonical_face_model.obj``."""
+    out: Path
+    """Folder for the arrays."""
+    turns: int = 6
+    """Further views of each picture; clips get a third of it for each frame."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train from a folder made by ``gather``; goes on where it stopped."""
+
+    pool: Path
+    """Folder made by ``gather``."""
+    rendered: Path | None = None
+    """Folder of ``*.npz`` with exact landmarks: images, landmarks, visibility."""
+    run: Path
+    """Folder of checkpoints."""
+    minutes: float = 60
+    """Training time in all, over restarts."""
+    samples: int = 64
+    """Crops a step."""
+    rate: float = 2e-3
+    """Peak learning rate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """Write the averaged weights as ONNX and check that both give the same."""
+
+    run: Path
+    """Folder of checkpoints."""
+    out: Path
+    """ONNX file to write."""
+
+
+def clip_pictures(path: Path) -> Iterator[Picture]:
+    """Read the frames of a clip, uint8 [height, width, 3], BGR."""
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="bgr24")
+
+
+def gather(settings: Gather) -> None:
+    """Make the pool of stored faces and of pictures without one."""
+    teacher = MeshTeacher(settings.finder, settings.mesh)
+    faces = triangles(settings.canonical)
+    found: list[Sample] = []
+    empty: list[Picture] = []
+    files = [file for folder in settings.pictures for file in sorted(folder.glob("*.jpg"))]
+    for file in files:
+        picture = cv2.imread(str(file))
+        made = list(samples(iter([picture]), teacher, faces, settings.turns))
+        found += made
+        empty += faceless(picture, teacher, 4)
+    for clip in settings.clips:
+        pictures = list(clip_pictures(clip))
+        found += samples(iter(pictures), teacher, faces, settings.turns // 3)
+        empty += [patch for picture in pictures[::5] for patch in faceless(picture, teacher, 2)]
+    settings.out.mkdir(parents=True, exist_ok=True)
+    np.save(settings.out / "pictures.npy", np.stack([sample.picture for sample in found]))
+    np.save(settings.out / "landmarks.npy", np.stack([sample.landmarks for sample in found]))
+    np.save(settings.out / "visible.npy", np.stack([sample.visible for sample in found]))
+    np.save(settings.out / "backgrounds.npy", np.stack(empty))
+    _log.info("%d faces, %d pictures without one", len(found), len(empty))
+
+
+def load_pool(folder: Path, rendered: Path | None) -> Pool:
+    """Read what ``gather`` made, and renders with exact landmarks."""
+    names = ("pictures", "landmarks", "visible", "backgrounds")
+    pictures, landmarks, visible, backgrounds = (np.load(folder / f"{name}.npy") for name in names)
+    more = [] if rendered is None else list(_rendered(rendered))
+    if more:
+        pictures = np.concatenate([pictures, np.stack([sample.picture for sample in more])])
+        landmarks = np.concatenate([landmarks, np.stack([sample.landmarks for sample in more])])
+        visible = np.concatenate([visible, np.stack([sample.visible for sample in more])])
+    return Pool(pictures, landmarks, visible, backgrounds)
+
+
+def _rendered(folder: Path) -> Iterator[Sample]:
+    for file in sorted(folder.glob("*.npz")):
+        with np.load(file) as kept:
+            images, landmarks, visible = kept["images"], kept["landmarks"], kept["visibility"]
+        for image, points, seen in zip(images, landmarks, visible, strict=True):
+            bgr = np.ascontiguousarray(image[:, :, ::-1])
+            yield stored(bgr, points.astype(np.float32), (seen > 0).astype(np.uint8))
+
+
+def loss_of(model: LandmarkModel, made: Batch) -> dict[str, Tensor]:
+    """Compare what the network says with what is so.
+
+    The points' loss is the wing loss (Feng et al., CVPR 2018, arXiv:1711.06753), its width 10 %
+    and its curvature 2 % of the distance between the outer corners of the eyes of a frontal face
+    of that size.
+    """
+    crops = torch.from_numpy(made.crops).contiguous(memory_format=torch.channels_last)
+    points, visible = torch.from_numpy(made.points), torch.from_numpy(made.visible)
+    presence = torch.from_numpy(made.presence)
+    with torch.autocast("cpu", torch.bfloat16):
+        said, there, seen = model(crops)
+    width, curve = 10.0, 2.0
+    span = (points.amax(1) - points.amin(1)).amax(1).clamp_min(1)
+    away = (said - points).abs() * (100 / (0.62 * span))[:, None, None]
+    bend = width - width * float(np.log(1 + width / curve))
+    wing = torch.where(away < width, width * torch.log1p(away / curve), away - bend)
+    share = presence[:, None] * (0.5 + 0.5 * visible)
+    count = presence.sum().clamp_min(1)
+    hidden = F.binary_cross_entropy_with_logits(seen.float(), visible, reduction="none")
+    return {
+        "points": (wing.mean(2) * share).sum() / (68 * count),
+        "presence": F.binary_cross_entropy_with_logits(there[:, 0].float(), presence),
+        "visible": (hidden * presence[:, None]).sum() / (68 * count),
+        "percent": (away.detach().norm(dim=2) * presence[:, None]).sum() / (68 * count),
+    }
+
+
+class _Run:
+    """A training that can stop and go on."""
+
+    def __init__(self, settings: Train) -> None:
+        self.settings = settings
+        self.model = LandmarkModel(LandmarkConfig()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.model)
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), 1e-3, weight_decay=1e-3)
+        self.step, self.spent = 0, 0.0
+        self.file = settings.run / "last.pt"
+        if self.file.exists():
+            kept = torch.load(self.file, weights_only=True)
+            self.model.load_state_dict(kept["model"])
+            self.average.load_state_dict(kept["average"])
+            self.optimiser.load_state_dict(kept["optimiser"])
+            self.step, self.spent = kept["step"], kept["spent"]
+
+    def save(self) -> None:
+        """Write the checkpoint in one go."""
+        whole = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "config": json.dumps(asdict(self.model.config)),
+            "step": self.step,
+            "spent": self.spent,
+        }
+        part = self.file.with_suffix(".part")
+        torch.save(whole, part)
+        part.replace(self.file)
+
+    def learn(self, made: Batch) -> dict[str, float]:
+        """Take one step; its rate falls along a cosine over the training time."""
+        done = min(self.spent / (self.settings.minutes * 60), 1.0)
+        rate = self.settings.rate * min(1, (self.step + 1) / 200) * (1 + np.cos(np.pi * done)) / 2
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate + 1e-5
+        losses = loss_of(self.model, made)
+        whole = losses["points"] + 4 * losses["presence"] + 4 * losses["visible"]
+        self.optimiser.zero_grad()
+        whole.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 20.0)
+        self.optimiser.step()
+        self.step += 1
+        keep = min(0.999, self.step / (self.step + 20))
+        with torch.no_grad():
+            pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
+            for kept, new in pairs:
+                kept.lerp_(new, 1 - keep)
+        return {name: float(value) for name, value in losses.items()}
+
+
+def train(settings: Train) -> None:
+    """Train until the time is used up, with a checkpoint every two minutes."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    settings.run.mkdir(parents=True, exist_ok=True)
+    pool, run = load_pool(settings.pool, settings.rendered), _Run(settings)
+    _log.info("%d faces, %d backgrounds", len(pool.pictures), len(pool.backgrounds))
+    rng = np.random.default_rng(run.step)
+    means: dict[str, float] = {}
+    saved = began = time.monotonic()
+    while run.spent < settings.minutes * 60:
+        made = batch(pool, settings.samples, run.model.config.size, rng)
+        for name, value in run.learn(made).items():
+            means[name] = means.get(name, value) * 0.98 + value * 0.02
+        now = time.monotonic()
+        run.spent, began = run.spent + now - began, now
+        if run.step % 100 == 0:
+            told = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
+            _log.info("step %d  %.1f min  %s", run.step, run.spent / 60, told)
+        if now - saved > 120:
+            run.save()
+            saved = now
+    run.save()
+
+
+def load_average(run: Path) -> LandmarkModel:
+    """Read the averaged weights of a training."""
+    kept = torch.load(run / "last.pt", weights_only=True)
+    config = json.loads(kept["config"])
+    config["widths"], config["depths"] = tuple(config["widths"]), tuple(config["depths"])
+    model = LandmarkModel(LandmarkConfig(**config))
+    model.load_state_dict(kept["average"])
+    return model.eval()
+
+
+def main() -> None:
+    """Run the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    match tyro.cli(Gather | Train | Export):  # type: ignore[call-overload]
+        case Gather() as settings:
+            gather(settings)
+        case Train() as settings:
+            train(settings)
+
+
+if __name__ == "__main__":
+    main()
