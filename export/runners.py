@@ -171,8 +171,9 @@ class _OpenVino(_Closing):
         kept = network.get_rt_info()
         self.metadata: dict[str, str] = {}
         if "framework" in kept:
-            framework = kept["framework"]
-            self.metadata = {key: str(framework[key].value) for key in framework.value}
+            # Some versions wrap the map in an OVAny, some do not.
+            framework = getattr(kept["framework"], "value", kept["framework"])
+            self.metadata = {key: str(value.value) for key, value in framework.items()}
 
     def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
         self._network.infer(dict(inputs), share_inputs=True, share_outputs=True)

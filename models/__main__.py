@@ -1,5 +1,6 @@
 """``python -m swapcast.models MODEL --data A=FACES B=FACES --out RUN``: train a swap network."""
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -30,9 +31,15 @@ def read_settings(args: Sequence[str]) -> TrainSettings:
 
 
 def train_command(args: Sequence[str]) -> None:
-    """Run `swapcast train`; what cannot work ends the program with one line and exit code 1."""
+    """Run `swapcast train`; what cannot work ends the program with one line and exit code 1.
+
+    Ctrl-C and SIGTERM save the run before they end it.
+    """
+    settings = read_settings(args)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
-        train(read_settings(args))
+        train(settings)
     except (TrainingError, FaceSetError, CheckpointError) as error:
         sys.exit(f"swapcast: {error}")
 

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 
 def weighted_l1(made: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -39,13 +38,11 @@ def dssim(made: Tensor, target: Tensor, weight: Tensor, *, window: int = 7) -> T
     -------
     float32 []
     """
-    channels = made.shape[1]
-    share = made.new_full((channels, 1, window, 1), 1 / window)
+    height, width = made.shape[2:]
+    rows, columns = _band(height, window, made), _band(width, window, made)
 
     def mean(x: Tensor) -> Tensor:
-        # Depthwise, one axis after the other: on processors many times faster than pooling.
-        x = F.pad(x, (window // 2,) * 4, mode="reflect")
-        return F.conv2d(F.conv2d(x, share, groups=channels), share.mT, groups=channels)
+        return rows @ x @ columns.mT
 
     with torch.autocast(made.device.type, enabled=False):  # differences of squares need fp32
         a, b = mean(made), mean(target)
@@ -56,3 +53,13 @@ def dssim(made: Tensor, target: Tensor, weight: Tensor, *, window: int = 7) -> T
     similarity = ((2 * a * b + c1) * (2 * ab + c2)) / ((a * a + b * b + c1) * (aa + bb + c2))
     loss = (1 - similarity).clamp(0, 2) / 2
     return weighted_l1(loss, torch.zeros_like(loss), weight)
+
+
+def _band(side: int, window: int, like: Tensor) -> Tensor:
+    """Return float [side, side]: times a column of pixels it gives the means of their windows.
+
+    On processors two products with it are many times faster than pooling or depthwise convolution.
+    """
+    place = torch.arange(side, device=like.device)
+    near = ((place[:, None] - place).abs() <= window // 2).to(like.dtype)
+    return near / near.sum(1, keepdim=True)

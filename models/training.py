@@ -174,7 +174,7 @@ class Training:
                 "resume from the last checkpoint with a smaller --rate"
             )
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward([loss])
         self.optimiser.step()
         self.step += 1
         # Early on the mean forgets faster, or it would remember the random start for long.

@@ -1,0 +1,145 @@
+"""Proof that an exported network makes the same pictures as the one that was trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from swapcast.export.runners import Provider, open_runner
+
+Precision = Literal["fp32", "fp16"]
+"""How the file keeps its weights; what computes with them is the provider's choice."""
+
+Floats = NDArray[np.float32]
+
+
+class ParityError(Exception):
+    """An exported network that does not make what the trained one makes. The text says how far."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far two pictures may be apart, of a range of 1."""
+
+    largest: float
+    """At any one value."""
+    mean: float
+    """On average."""
+
+
+TOLERANCES: Mapping[tuple[Precision, Provider], Tolerance] = {
+    ("fp32", "cpu"): Tolerance(5e-4, 2e-5),
+    ("fp16", "cpu"): Tolerance(1e-2, 1e-3),
+    # OpenVINO computes in bf16 where the processor can, which keeps 8 bits of each number.
+    ("fp32", "openvino"): Tolerance(8e-2, 6e-3),
+    ("fp16", "openvino"): Tolerance(8e-2, 6e-3),
+}
+"""By how the weights are kept and what computes."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one provider's output is from the trained network's."""
+
+    provider: Provider
+    output: str
+    largest: float
+    mean: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """Every provider that is here, against the trained network."""
+
+    precision: Precision
+    inputs: int
+    """Pictures that went through all of them."""
+    differences: tuple[Difference, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every output of every provider is within its tolerance."""
+        return all(difference.passed for difference in self.differences)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the report, and the tolerances it was held against, as values for JSON."""
+        held = {
+            provider: asdict(TOLERANCES[self.precision, provider])
+            for provider in {difference.provider for difference in self.differences}
+        }
+        return {**asdict(self), "passed": self.passed, "tolerances": held}
+
+
+def sample_pictures(size: int) -> list[Floats]:
+    """Make pictures that show where networks differ: flat, steep, smooth and rough ones.
+
+    Parameters
+    ----------
+    size : pixels
+
+    Returns
+    -------
+    list of float32 [1, 3, size, size], 0…1
+    """
+    random = np.random.default_rng(7)
+    line = np.linspace(0, 1, size, dtype=np.float32)
+    ramp = np.stack([line + 0 * line[:, None], line[:, None] + 0 * line, 1 - line[:, None] * line])
+    disc = ((line - 0.5) ** 2 + (line[:, None] - 0.5) ** 2 < 0.1).astype(np.float32)
+    noise = random.random((3, size, size), np.float32)
+    pictures = [
+        np.zeros_like(noise),
+        np.ones_like(noise),
+        ramp,
+        np.repeat(disc[None], 3, 0),
+        noise,
+        np.clip(0.6 * ramp + 0.3 * disc + 0.1 * noise, 0, 1),
+    ]
+    return [picture[None].astype(np.float32) for picture in pictures]
+
+
+def providers_here() -> tuple[Provider, ...]:
+    """Return what can be compared on this machine."""
+    return ("cpu", "openvino") if find_spec("openvino") else ("cpu",)
+
+
+def check_parity(
+    model: nn.Module,
+    network: bytes,
+    outputs: Sequence[str],
+    *,
+    size: int,
+    precision: Precision,
+    providers: Sequence[Provider],
+) -> ParityReport:
+    """Send the same pictures through the trained network and the exported one, then compare.
+
+    Parameters
+    ----------
+    model : float32 [1, 3, size, size] to a tuple of tensors
+    network : the ONNX file's bytes
+    outputs : names, in the network's order
+    size : side of the crop, pixels
+    precision : how the file keeps its weights
+    providers : what is to run the exported network
+    """
+    pictures = sample_pictures(size)
+    with torch.no_grad():
+        wanted = [[part.numpy() for part in model(torch.from_numpy(p))] for p in pictures]
+    differences = []
+    for provider in providers:
+        with open_runner(network, provider) as runner:
+            made = [[np.array(part) for part in runner({"crop": p})] for p in pictures]
+        tolerance = TOLERANCES[precision, provider]
+        for index, output in enumerate(outputs):
+            apart = np.stack([abs(m[index] - w[index]) for m, w in zip(made, wanted, strict=True)])
+            largest, mean = float(apart.max()), float(apart.mean())
+            # Written so that a NaN does not pass.
+            passed = largest <= tolerance.largest and mean <= tolerance.mean
+            differences.append(Difference(provider, output, largest, mean, passed))
+    return ParityReport(precision, len(pictures), tuple(differences))

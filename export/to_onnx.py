@@ -1,0 +1,154 @@
+"""Turn one identity of a training into a network file that the live loop can run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from swapcast.export.parity import (
+    ParityError,
+    ParityReport,
+    Precision,
+    check_parity,
+    providers_here,
+)
+from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
+from swapcast.models.shared_autoencoder import OneIdentity
+from swapcast.models.training import CHECKPOINT, load_model
+
+OPSET = 18
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A network file, as bytes, and the proof that it is right."""
+
+    network: bytes
+    about: Mapping[str, Any]
+    """What the network says of itself under the metadata key ``swapcast``."""
+    parity: ParityReport
+
+
+def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Exported:
+    """Make a swapper for one identity: its decoder baked in behind the shared encoder.
+
+    The network takes ``crop`` and gives ``face`` (both float32 [1, 3, size, size], RGB, 0…1) and,
+    if it was trained with masks, ``mask`` (float32 [1, 1, size, size], 0…1).
+
+    Parameters
+    ----------
+    run : folder of a training, or a checkpoint in it
+    identity : name of one of its identities
+    precision : how the file keeps its weights; fp16 halves it
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such training or no such identity in it.
+    ParityError
+        If the file does not make the pictures that the trained network makes.
+    """
+    checkpoint = read_checkpoint(run / CHECKPOINT if run.is_dir() else run)
+    if identity not in checkpoint.identities:
+        raise CheckpointError(
+            f"{run} has no identity {identity!r}; it has {', '.join(checkpoint.identities)}"
+        )
+    trained = load_model(checkpoint)
+    model = OneIdentity(trained, identity).eval()
+    about = _about(checkpoint, identity)
+    size = int(about["size"])
+    outputs = ["face", "mask"] if trained.settings.mask else ["face"]
+    program = torch.onnx.export(
+        model,
+        (torch.zeros(1, 3, size, size),),
+        input_names=["crop"],
+        output_names=outputs,
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    if program is None:
+        raise ParityError("the network could not be written as ONNX")
+    proto = program.model_proto
+    proto.ClearField("doc_string")
+    del proto.metadata_props[:]
+    for node in proto.graph.node:
+        node.ClearField("doc_string")
+        del node.metadata_props[:]
+    if precision == "fp16":
+        halve_weights(proto)
+    onnx.helper.set_model_props(proto, {"swapcast": json.dumps(about)})
+    onnx.checker.check_model(proto)
+    network = proto.SerializeToString()
+    parity = check_parity(
+        model, network, outputs, size=size, precision=precision, providers=providers_here()
+    )
+    if not parity.passed:
+        far = "; ".join(
+            f"{d.provider} {d.output}: {d.largest:.2g} at most, {d.mean:.2g} on average"
+            for d in parity.differences
+            if not d.passed
+        )
+        raise ParityError(f"the exported network differs from the trained one: {far}")
+    return Exported(network, about, parity)
+
+
+def write_network(exported: Exported, out: Path) -> Path:
+    """Write the network to ``out`` and the proof beside it, as ``….parity.json``.
+
+    Returns
+    -------
+    Path
+        Of the proof.
+    """
+    part = out.with_name(out.name + ".part")
+    part.write_bytes(exported.network)
+    part.replace(out)
+    proof = out.with_suffix(".parity.json")
+    proof.write_text(json.dumps(exported.parity.plain(), indent=1) + "\n")
+    return proof
+
+
+def _about(checkpoint: Checkpoint, identity: str) -> dict[str, Any]:
+    sources = checkpoint.provenance[identity]
+    return {
+        "kind": "swapper",
+        "architecture": checkpoint.architecture,
+        "size": checkpoint.settings["size"],
+        "template": sources[0]["template"],
+        "identity": identity,
+        "provenance": {
+            "identity": sources,
+            "others": {n: s for n, s in checkpoint.provenance.items() if n != identity},
+            "steps": checkpoint.step,
+            "losses": dict(checkpoint.losses),
+        },
+        "version": metadata.version("swapcast"),
+    }
+
+
+def halve_weights(proto: onnx.ModelProto) -> None:
+    """Keep the weights of a network in 16 bits; they are widened when it is loaded.
+
+    Only what is kept changes: a cast stands behind each weight, so every runtime computes as
+    before. Small tensors (biases, shapes) stay as they are.
+    """
+    graph = proto.graph
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type != TensorProto.FLOAT or int(np.prod(weight.dims)) < 256:
+            continue
+        name = weight.name
+        half = numpy_helper.to_array(weight).astype(np.float16)
+        weight.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
+        casts.append(helper.make_node("Cast", [weight.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)

@@ -1,0 +1,366 @@
+"""`swapcast extract`: clips and pictures of a person become aligned faces to learn from."""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from swapcast.kernels.colour import rgb_from_yuv
+from swapcast.kernels.geometry import TEMPLATES, crop_affine, invert, transform
+from swapcast.kernels.warp import sample
+from swapcast.realtime.errors import SettingError, SourceError
+from swapcast.realtime.frame import Colour, Face, Frame
+from swapcast.realtime.identity import Consent, ConsentKind
+
+MANIFEST, SHEET = "faceset.json", "sheet.jpg"
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+
+Analyse = Callable[[Frame], Sequence[Face]]
+"""A `FaceAnalyser`, as far as this needs one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extract:
+    """Make a face set from clips, pictures or folders of pictures."""
+
+    paths: tyro.conf.Positional[tuple[Path, ...]]
+    """CLIP… FACES: what to read, and last the folder to write."""
+    subject: str
+    """Whose faces these are. Only the largest face of each picture is taken."""
+    statement: str
+    """Why they may be used: what the subject says in one sentence."""
+    consent: ConsentKind = "signed"
+    """Whose word that is."""
+    licence: str = "private"
+    """Under which the clips may be used."""
+    template: str = "dfl_whole_face"
+    """How faces are aligned."""
+    size: int = 256
+    """Side of a crop, pixels."""
+    every: int = 1
+    """Take each n-th frame of a clip."""
+    sharp: float = 0.35
+    """Drop a crop less sharp than this share of its clip's median."""
+    alike: float = 0.006
+    """Drop a crop that differs less than this from the one kept before, mean of 0…1."""
+
+    def __post_init__(self) -> None:
+        if len(self.paths) < 2:
+            raise SettingError("give at least one clip and the folder to write: CLIP… FACES")
+        if self.template not in TEMPLATES:
+            raise SettingError(f"no template {self.template!r}; there are {', '.join(TEMPLATES)}")
+        if self.size < 64 or self.every < 1:
+            raise SettingError(
+                f"--size {self.size} needs 64 or more, --every {self.every} 1 or more"
+            )
+        self.record.check(datetime.date.today())
+
+    @property
+    def record(self) -> Consent:
+        """The consent record that the set carries."""
+        today = datetime.date.today().isoformat()
+        return Consent(
+            kind=self.consent, subject=self.subject, statement=self.statement, date=today
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What was taken from the clips."""
+
+    kept: int
+    faceless: int
+    """Pictures without a face."""
+    alike: int
+    """Dropped as too like the one before."""
+    blurred: int
+    """Dropped as less sharp than the rest of the clip."""
+    skipped: int
+    """Clips that the set has already."""
+
+
+def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
+    """Carry out `swapcast extract …`.
+
+    Raises
+    ------
+    SwapcastError
+        If the settings cannot work, or a clip cannot be read.
+    """
+    from swapcast.realtime.analyser import open_analyser  # noqa: PLC0415 - after --help
+
+    settings = tyro.cli(Extract, prog="swapcast extract", args=list(argv))
+    with open_analyser("own", detached=False) as analyse:
+        done = extract(settings, analyse)
+    out = settings.paths[-1]
+    say(
+        f"{out}: kept {done.kept} faces; dropped {done.blurred} blurred, {done.alike} alike, "
+        f"{done.faceless} without a face; {done.skipped} clips were there already"
+    )
+    say(f"look at {out / SHEET}, delete the crops you do not want, then `swapcast train`")
+
+
+def extract(
+    settings: Extract,
+    analyse: Analyse,
+    *,
+    frames: Callable[[Path], Iterator[Frame]] | None = None,
+    console: Console | None = None,
+) -> Extracted:
+    """Take the faces out of clips and write them as a face set.
+
+    A clip that the set has already is skipped, so that a broken run can be taken up again.
+
+    Parameters
+    ----------
+    settings : what to read, where to write
+    analyse : finds faces and their landmarks
+    frames : opens a clip; None: files of any kind that can be read
+    console : where the progress goes; None: standard error
+
+    Raises
+    ------
+    SourceError
+        If a clip cannot be read, or none has a face.
+    """
+    out, total = settings.paths[-1], _Counts()
+    manifest = _begin(out, settings)
+    clips = [clip for path in settings.paths[:-1] for clip in _clips(path)]
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console or Console(stderr=True)) as progress:
+        task = progress.add_task("extracting")
+        for clip in clips:
+            key = _key(clip)
+            if key in manifest["clips"]:
+                total.skipped += 1
+                continue
+            taken: dict[str, Any] = {}
+            for number, frame in enumerate((frames or read_frames)(clip)):
+                if number % settings.every == 0:
+                    _take(frame, analyse, settings, f"{key}-{number:06d}.jpg", taken, total)
+                    progress.update(
+                        task, description=f"{clip.name}: frame {number}, {len(taken)} faces"
+                    )
+            total.blurred += _drop_blurred(out, taken, settings.sharp)
+            manifest["clips"][key] = clip.name
+            manifest["sources"] = sorted(set(manifest["clips"].values()))
+            manifest["crops"] |= taken
+            _write_text(out / MANIFEST, json.dumps(manifest, indent=1))
+            total.kept += len(taken)
+    if not manifest["crops"]:
+        raise SourceError(f"no face in {', '.join(c.name for c in clips)}; is it lit and upright?")
+    _write_sheet(out, sorted(manifest["crops"]))
+    return Extracted(total.kept, total.faceless, total.alike, total.blurred, total.skipped)
+
+
+@dataclass(slots=True)
+class _Counts:
+    kept: int = 0
+    faceless: int = 0
+    alike: int = 0
+    blurred: int = 0
+    skipped: int = 0
+    last: NDArray[np.float32] = field(default_factory=lambda: np.zeros((16, 16), np.float32))
+
+
+def _begin(out: Path, settings: Extract) -> dict[str, Any]:
+    about = {
+        "format": 1,
+        "subject": settings.subject,
+        "template": settings.template,
+        "size": settings.size,
+        "licence": settings.licence,
+        "consent": asdict(settings.record),
+    }
+    path = out / MANIFEST
+    if not path.exists():
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingError(f"{out} cannot be made a folder: {error.strerror}") from error
+        return {**about, "sources": [], "clips": {}, "crops": {}}
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+        same = all(manifest[key] == about[key] for key in ("subject", "template", "size"))
+        clips, crops = manifest["clips"], manifest["crops"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingError(f"{path} is damaged ({error}); choose another folder") from error
+    if not same:
+        raise SettingError(
+            f"{out} holds faces of {manifest['subject']!r} ({manifest['template']}, "
+            f"{manifest['size']} pixels); choose another folder"
+        )
+    return {**manifest, "clips": dict(clips), "crops": dict(crops)}
+
+
+def _clips(path: Path) -> list[Path]:
+    if not path.exists():
+        raise SourceError(f"no clip at {path}")
+    if not path.is_dir():
+        return [path]
+    found = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+    if not found:
+        raise SourceError(f"no pictures in {path}; it has none of {', '.join(sorted(PICTURES))}")
+    return found
+
+
+def _key(clip: Path) -> str:
+    """Name a clip so that two files of one name in two folders stay apart."""
+    where = hashlib.sha256(str(clip.resolve()).encode()).hexdigest()[:6]
+    return f"{clip.stem}-{where}"
+
+
+def read_frames(clip: Path) -> Iterator[Frame]:
+    """Yield the frames of a clip, or the one frame that a picture is.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read.
+    """
+    if clip.suffix.lower() in PICTURES:
+        yield picture_frame(clip)
+        return
+    from swapcast.realtime.sources import SourceSettings, open_source  # noqa: PLC0415
+
+    source = open_source(
+        str(clip), SourceSettings(paced=False), stop=lambda: False, on_event=lambda _: None
+    )
+    yield from source.frames()
+
+
+def picture_frame(path: Path) -> Frame:
+    """Read a picture as a frame; an odd last row or column is left out.
+
+    Raises
+    ------
+    SourceError
+        If it is no picture.
+    """
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None or min(picture.shape[:2]) < 2:
+        raise SourceError(f"{path} is no picture that can be read")
+    height, width = (side & ~1 for side in picture.shape[:2])
+    planes = np.asarray(
+        cv2.cvtColor(picture[:height, :width].copy(), cv2.COLOR_BGR2YUV_I420), np.uint8
+    )
+    chroma = planes[height:].reshape(2, height // 2, width // 2)
+    return Frame(
+        y=np.ascontiguousarray(planes[:height]),
+        u=np.ascontiguousarray(chroma[0]),
+        v=np.ascontiguousarray(chroma[1]),
+        width=width,
+        height=height,
+        colour=Colour("bt601"),
+        number=0,
+        captured_at=0.0,
+    )
+
+
+def _take(
+    frame: Frame,
+    analyse: Analyse,
+    settings: Extract,
+    name: str,
+    taken: dict[str, Any],
+    counts: _Counts,
+) -> None:
+    faces = analyse(frame)
+    if not faces:
+        counts.faceless += 1
+        return
+    face = max(faces, key=lambda f: float((f.box[2] - f.box[0]) * (f.box[3] - f.box[1])))
+    affine = crop_affine(face.points, settings.template, settings.size)
+    crop = np.empty((3, settings.size, settings.size), np.float32)
+    matrix = rgb_from_yuv(frame.colour.matrix, frame.colour.full_range)
+    sample(frame.y, frame.u, frame.v, frame.width, frame.height, matrix, affine, 1.0, 0.0, crop)
+    grey = crop.mean(0)
+    small = np.asarray(cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA), np.float32)
+    if taken and float(abs(small - counts.last).mean()) < settings.alike:
+        counts.alike += 1
+        return
+    counts.last = small
+    bgr = (crop[::-1].transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
+    _write_picture(settings.paths[-1] / name, bgr)
+    points = transform(invert(affine), face.landmarks)
+    taken[name] = {
+        "landmarks": [[round(float(x), 2), round(float(y), 2)] for x, y in points],
+        "sharpness": round(sharpness(grey, points), 6),
+    }
+
+
+def sharpness(grey: NDArray[np.float32], landmarks: NDArray[np.float32]) -> float:
+    """Say how sharp a face is: its fine detail as a share of its contrast.
+
+    Parameters
+    ----------
+    grey : float32 [S, S], 0…1
+    landmarks : float32 [68, 2], (x, y) in pixels of ``grey``
+
+    Returns
+    -------
+    float
+        Standard deviation of the Laplacian over that of the grey levels, within the box around
+        the landmarks, at 128 pixels a crop.
+    """
+    scale = 128 / len(grey)
+    small = cv2.resize(grey, (128, 128), interpolation=cv2.INTER_AREA)
+    left, top = np.clip(landmarks.min(0) * scale, 0, 120).astype(int)
+    right, bottom = np.clip(landmarks.max(0) * scale, (left + 8, top + 8), 128).astype(int)
+    part = np.asarray(small[top:bottom, left:right], np.float32)
+    return float(cv2.Laplacian(part, cv2.CV_32F).std() / (part.std() + 1e-3))
+
+
+def _drop_blurred(out: Path, taken: dict[str, Any], share: float) -> int:
+    if not taken:
+        return 0
+    least = share * float(np.median([crop["sharpness"] for crop in taken.values()]))
+    blurred = [name for name, crop in taken.items() if crop["sharpness"] < least]
+    for name in blurred:
+        del taken[name]
+        with suppress(FileNotFoundError):
+            (out / name).unlink()
+    return len(blurred)
+
+
+def _write_picture(path: Path, bgr: NDArray[np.uint8]) -> None:
+    done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 97])
+    if not done:
+        raise SettingError(f"{path} cannot be written as a picture")
+    part = path.with_suffix(".part")
+    part.write_bytes(bytes(data))
+    part.replace(path)
+
+
+def _write_text(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def _write_sheet(out: Path, names: Sequence[str], side: int = 96) -> None:
+    """Draw up to 48 crops, evenly taken, eight in a row."""
+    here = [name for name in names if (out / name).is_file()]
+    if not here:
+        return
+    picked = dict.fromkeys(np.linspace(0, len(here) - 1, 48).round().astype(int).tolist())
+    sheet = np.zeros((-(-len(picked) // 8) * side, 8 * side, 3), np.uint8)
+    for place, index in enumerate(picked):
+        picture = cv2.imread(str(out / here[index]), cv2.IMREAD_COLOR)
+        if picture is not None:
+            row, column = divmod(place, 8)
+            sheet[row * side : (row + 1) * side, column * side : (column + 1) * side] = cv2.resize(
+                picture, (side, side), interpolation=cv2.INTER_AREA
+            )
+    _write_picture(out / SHEET, sheet)
