@@ -1,0 +1,170 @@
+"""Find faces in whole frames with the bundled network."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swapcast.export.runners import Provider, Runner, RunnerError, open_runner
+from swapcast.kernels.colour import rgb_from_yuv
+from swapcast.kernels.grids import collect, suppress
+from swapcast.kernels.shrink import Spans, shrink, spans
+from swapcast.realtime.errors import ModelError
+from swapcast.realtime.frame import Colour, Frame, Points
+
+LONG_SIDE = 320
+"""Pixels of the small picture's longer side, in which faces are looked for."""
+
+_STRIDES = (8, 16, 32)
+_MOST = 256  # cells that may see a face before they are reduced to one a face
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A face that was found."""
+
+    box: NDArray[np.float32]
+    """float32 [4]: left, top, right, bottom in luma pixels of the frame; may reach over its edge."""
+    score: float
+    """How sure the detector is, 0…1."""
+    points: Points
+    """float32 [5, 2]: the eye on the picture's left, the other eye, nose tip, left and right mouth corner."""
+
+
+class FindsFaces(Protocol):
+    """Finds faces in a frame."""
+
+    def __call__(self, frame: Frame) -> tuple[Detection, ...]:
+        """Return the faces of ``frame``, the surest first."""
+        ...
+
+
+class _Small:
+    """The small picture of frames of one size, and all that making it needs."""
+
+    def __init__(self, width: int, height: int, shape: tuple[int, int] | None) -> None:
+        if shape is None:
+            self.step = max(width, height) / LONG_SIDE
+            self.columns, self.rows = _shorter(width, self.step), _shorter(height, self.step)
+            shape = (32 * math.ceil(self.rows / 32), 32 * math.ceil(self.columns / 32))
+        else:
+            self.step = max(width / shape[1], height / shape[0])
+            self.columns, self.rows = _shorter(width, self.step), _shorter(height, self.step)
+        step = width / self.columns
+        self.luma: Spans = spans(width, self.columns, step)
+        self.chroma: Spans = spans((width + 1) // 2, self.columns, step / 2)
+        self.line = np.empty(width, np.float32)
+        self.image = np.empty((1, 3, *shape), np.float32)
+        scale = np.array([step, height / self.rows], np.float32)
+        self.scale: NDArray[np.float32] = np.tile(scale, 7)
+        """float32 [14]: frame pixels per small pixel, for the box and the points."""
+
+
+def _shorter(length: int, step: float) -> int:
+    return max(1, int(length / step + 0.5))
+
+
+class Detector:
+    """Faces of a frame, found by a network of `swapcast.models.detector`.
+
+    One call runs on the calling thread; two threads need two detectors.
+
+    Parameters
+    ----------
+    runner : the network
+        It takes RGB 0…1 of any multiple of 32 pixels, or of the one size it was fixed to.
+    threshold : float, 0…1
+        Faces with a smaller score are not reported.
+    overlap : float, 0…1
+        Boxes that share more of their joint area than this are one face.
+
+    Raises
+    ------
+    ModelError
+        If the network is no detector of this form.
+    """
+
+    def __init__(self, runner: Runner, *, threshold: float = 0.5, overlap: float = 0.4) -> None:
+        shapes = list(runner.shapes.items())
+        if len(shapes) != 1 or len(shapes[0][1]) != 4 or shapes[0][1][1] != 3:
+            raise ModelError(
+                f"this network takes {dict(runner.shapes)}, a detector takes one picture [1, 3, H, W]; "
+                "give a network exported by swapcast.export.detector"
+            )
+        if not 0 < threshold < 1:
+            raise ModelError(f"the detector's threshold must lie between 0 and 1, not {threshold}")
+        self._runner, self._name = runner, shapes[0][0]
+        height, width = shapes[0][1][2:]
+        self._shape = (height, width) if height > 1 else None
+        self._logit, self._overlap = math.log(threshold / (1 - threshold)), overlap
+        self._small: dict[tuple[int, int], _Small] = {}
+        self._colours: dict[Colour, NDArray[np.float32]] = {}
+        self._found = np.empty((_MOST, 15), np.float32)
+        self._spare = np.empty(15, np.float32)
+
+    def __call__(self, frame: Frame) -> tuple[Detection, ...]:
+        """Return the faces of ``frame``, the surest first."""
+        size = (frame.width, frame.height)
+        if size not in self._small:
+            self._small = {size: _Small(*size, self._shape)}  # sizes rarely change: keep one
+        small = self._small[size]
+        self._fill(frame, small)
+        grids = self._runner(self._inputs(small))
+        count = 0
+        for grid, stride in zip(grids, _STRIDES, strict=True):
+            count = collect(grid[0], stride, self._logit, count, self._found)
+        count = suppress(self._found, count, self._overlap, self._spare)
+        return tuple(self._detection(row, small) for row in self._found[:count])
+
+    def _inputs(self, small: _Small) -> Mapping[str, NDArray[np.float32]]:
+        return {self._name: small.image}
+
+    def _fill(self, frame: Frame, small: _Small) -> None:
+        """Make the small picture of ``frame``."""
+        if frame.colour not in self._colours:
+            colour = frame.colour
+            self._colours[colour] = rgb_from_yuv(colour.matrix, colour.full_range)
+        luma, chroma = small.luma, small.chroma
+        shrink(
+            frame.y,
+            frame.u,
+            frame.v,
+            frame.width,
+            frame.height,
+            self._colours[frame.colour],
+            luma.starts,
+            luma.shares,
+            chroma.starts,
+            chroma.shares,
+            small.rows,
+            small.line,
+            small.image[0],
+        )
+
+    @staticmethod
+    def _detection(row: NDArray[np.float32], small: _Small) -> Detection:
+        """Carry one found face from the small picture to the frame."""
+        half = np.float32(0.5)
+        place = (row[1:] + half) * small.scale - half
+        return Detection(place[:4], float(row[0]), place[4:].reshape(5, 2))
+
+
+def detector(*, provider: Provider = "cpu", threshold: float = 0.5) -> Detector:
+    """Open the bundled detector.
+
+    Raises
+    ------
+    ModelError
+        If the installed package lacks its network, or ``provider`` cannot run it.
+    """
+    asset = resources.files("swapcast.assets") / "detector.onnx"
+    if not asset.is_file():
+        raise ModelError("the package lacks detector.onnx; install swapcast again")
+    try:
+        return Detector(open_runner(asset.read_bytes(), provider), threshold=threshold)
+    except RunnerError as error:
+        raise ModelError(str(error)) from error
