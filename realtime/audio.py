@@ -1,6 +1,5 @@
-"""Listen to a sound device or a clip, live: every piece of sound carries its time."""
+"""Sound beside live pictures: every piece carries the time at which it was heard."""
 
-import sys
 import threading
 import time
 from collections import deque
@@ -8,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from math import pi, sqrt
 from pathlib import Path
 
 import av
@@ -20,13 +18,6 @@ from numpy.typing import NDArray
 from swapcast.realtime.errors import SourceError
 from swapcast.realtime.mailbox import Latest
 from swapcast.realtime.worker import on_thread
-
-_DEVICES = {
-    "linux": ("alsa", "{}"),
-    "darwin": ("avfoundation", ":{}"),
-    "win32": ("dshow", "audio={}"),
-}
-_GAP = 0.2  # seconds an arrival may be off before it counts as a hole in the sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +33,10 @@ class Sound:
 
 
 class SoundLine:
-    """The way of the sound to one sink. Holds about ten seconds; older sound makes room."""
+    """The way of the sound to one sink. Holds ten seconds or more; older sound makes room."""
 
     def __init__(self) -> None:
-        self._sounds: deque[Sound] = deque(maxlen=500)
+        self._sounds: deque[Sound] = deque(maxlen=1000)
 
     def put(self, sound: Sound) -> None:
         """Add ``sound``. Never blocks."""
@@ -57,77 +48,7 @@ class SoundLine:
             yield self._sounds.popleft()
 
 
-class ArrivalClock:
-    """Tells when a piece of sound was heard from when it arrived, without the arrivals' jitter.
-
-    A delay-locked loop follows the device's own rate (Fons Adriaensen, "Using a DLL to filter
-    time", 2005): pieces arrive some milliseconds early or late, sample clocks are off by up to a
-    few hundred millionths, and both are told apart by how slowly the second changes.
-    """
-
-    _bandwidth = 0.1
-    """Hertz."""
-
-    def __init__(self) -> None:
-        self._ends: float | None = None
-        self._stretch = 1.0
-
-    def __call__(self, length: float, now: float) -> float:
-        """Say when a piece that has just arrived was heard.
-
-        Parameters
-        ----------
-        length : float
-            Seconds of sound by the device's clock.
-        now : float
-            Monotonic seconds.
-
-        Returns
-        -------
-        float
-            Monotonic seconds of its first sample.
-        """
-        expected = now if self._ends is None else self._ends + length * self._stretch
-        late = now - expected
-        if abs(late) > _GAP:
-            expected, late = now, 0.0
-        omega = 2 * pi * self._bandwidth * length
-        self._ends = expected + sqrt(2) * omega * late
-        self._stretch += omega * omega * late / length
-        return self._ends - length * self._stretch
-
-
-def microphone(device: str, clock: Callable[[], float] = time.monotonic) -> Iterator[Sound]:
-    """Listen to a sound device until the reader stops.
-
-    Parameters
-    ----------
-    device : str
-        As the system calls it: ``default`` or ``hw:1`` (ALSA), a name on macOS and Windows.
-    clock : callable
-        Monotonic seconds.
-
-    Raises
-    ------
-    SourceError
-        If it cannot be opened, or has gone.
-    """
-    form, pattern = _DEVICES.get(sys.platform, _DEVICES["linux"])
-    heard = ArrivalClock()
-    try:
-        with av.open(pattern.format(device), format=form) as container:
-            for sound in _decoded(container):
-                length = sound.samples.shape[1] / sound.rate
-                at = heard(length, clock())
-                yield Sound(sound.samples, sound.rate, at)
-    except (av.FFmpegError, OSError) as error:
-        raise SourceError(
-            f"no sound from {device!r}: {getattr(error, 'strerror', None) or error}; "
-            "give --audio another device, source or none"
-        ) from error
-
-
-def _decoded(container: InputContainer) -> Iterator[Sound]:
+def decoded(container: InputContainer) -> Iterator[Sound]:
     """Decode a file's or device's sound; ``captured_at`` is its own time stamp."""
     resampler: AudioResampler | None = None
     for frame in container.decode(audio=0):
@@ -164,7 +85,7 @@ def clip_sound(
             with av.open(str(clip)) as container:
                 if not container.streams.audio:
                     return
-                for sound in _decoded(container):
+                for sound in decoded(container):
                     at = start + sound.captured_at
                     never.wait(at + sound.samples.shape[1] / sound.rate - clock())
                     yield Sound(sound.samples, sound.rate, at)

@@ -18,6 +18,7 @@ _COPIED = {
     ".mov": {"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s24le"},
     ".webm": {"opus", "vorbis"},
 }  # what players of each form can be expected to play; .mkv holds everything
+_EDIT_LISTS = (".mp4", ".mov")  # can say that a beginning is decoded but not played
 _EARLY = 0.5  # seconds before the clip's end at which a last picture means that it was broken off
 
 
@@ -49,8 +50,10 @@ class ClipSound:
         for sound in self._sounds:
             context = sound.codec_context
             name = context.codec.canonical_name
-            if name in _COPIED.get(Path(container.name).suffix.lower(), {name}):
-                self._packets = self._copied(sound, container.add_stream_from_template(sound))
+            suffix = Path(container.name).suffix.lower()
+            if name in _COPIED.get(suffix, {name}):
+                kept = container.add_stream_from_template(sound)
+                self._packets = self._copied(sound, kept, lead=suffix in _EDIT_LISTS)
             else:
                 encoder = SoundEncoder(container, context.sample_rate, context.channels)
                 self._packets = self._encoded(sound, encoder)
@@ -83,12 +86,17 @@ class ClipSound:
         """Close the clip."""
         self._clip.close()
 
-    def _copied(self, sound: AudioStream, kept: AudioStream) -> Iterator[SoundPacket]:
+    def _copied(
+        self, sound: AudioStream, kept: AudioStream, *, lead: bool
+    ) -> Iterator[SoundPacket]:
+        """Copy packets; those before time 0, which decoders need but nobody hears, if ``lead``."""
         for packet in self._clip.demux(sound):
             if packet.dts is None or packet.pts is None:
                 continue  # the mark of the clip's end
             shift = round(self._zero / packet.time_base)
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            if (packet.is_discard or packet.pts < 0) and not (lead and packet.pts < 0):
+                continue
             packet.stream = kept
             yield packet
 
