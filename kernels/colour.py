@@ -74,7 +74,9 @@ def yuv_from_yuv(
     Returns
     -------
     float32 [3, 4]
-        Maps (Y, U, V, 1) to (Y, U, V), both 0…255 (not clipped).
+        Maps (Y, U, V, 1) to (Y, U, V), both 0…255 (not clipped). Exactly the identity if nothing
+        changes; luma has no weight in chroma, and chroma none in luma if only the range changes.
     """
     there = _from_rgb(matrix_to, full_range_to) @ np.linalg.inv(_from_rgb(matrix, full_range))
+    there[abs(there) < 1e-9] = 0  # what is nothing shall read as nothing
     return there[:3].astype(np.float32)
