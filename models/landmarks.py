@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - its usual name
+from torch.nn import functional as F
 
 POINTS = 68
 
@@ -30,13 +30,18 @@ class LandmarkConfig:
     """Channels from which the whole picture is read."""
 
 
+def _conv(before: int, width: int, *, side: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolve and normalise; the export folds both into one convolution."""
+    conv = nn.Conv2d(before, width, side, stride=stride, padding=side // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(width))
+
+
 class Residual(nn.Module):
     """Two 3×3 convolutions and a short cut."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.first, self.second = _conv(width, width), _conv(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Refine a map of features; its shape stays."""
@@ -45,7 +50,7 @@ class Residual(nn.Module):
 
 
 def _stage(before: int, width: int, depth: int) -> nn.Sequential:
-    down = nn.Conv2d(before, width, 3, stride=2, padding=1)
+    down = _conv(before, width, stride=2)
     return nn.Sequential(down, nn.ReLU(), *(Residual(width) for _ in range(depth)))
 
 
@@ -68,12 +73,12 @@ class LandmarkModel(nn.Module):
             for (before, width), depth in zip(pairwise(widths), config.depths, strict=True)
         )
         fine, middle, coarse = config.widths[1:]
-        self.to_middle = nn.Conv2d(coarse, middle, 1)
-        self.to_fine = nn.Conv2d(middle, fine, 1)
-        self.merge = nn.Conv2d(fine, fine, 3, padding=1)
+        self.to_middle = _conv(coarse, middle, side=1)
+        self.to_fine = _conv(middle, fine, side=1)
+        self.merge = _conv(fine, fine)
         self.heat = nn.Conv2d(fine, POINTS, 1)
         self.seen = nn.Conv2d(fine, POINTS, 1)
-        self.squeeze = nn.Conv2d(coarse, config.squeeze, 1)
+        self.squeeze = _conv(coarse, config.squeeze, side=1)
         cells = (config.size // 16) ** 2 * config.squeeze
         self.whole = nn.Linear(cells, 3 * POINTS + 1)
         side = config.size // 4

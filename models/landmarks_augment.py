@@ -16,9 +16,51 @@ from swapcast.models.landmarks_data import FACE, REGION, Picture
 
 MIRRORED = np.array(
     # fmt: off
-    [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
-     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-     54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+    [
+        *range(16, -1, -1),
+        *range(26, 16, -1),
+        27,
+        28,
+        29,
+        30,
+        35,
+        34,
+        33,
+        32,
+        31,
+        45,
+        44,
+        43,
+        42,
+        47,
+        46,
+        39,
+        38,
+        37,
+        36,
+        41,
+        40,
+        54,
+        53,
+        52,
+        51,
+        50,
+        49,
+        48,
+        59,
+        58,
+        57,
+        56,
+        55,
+        64,
+        63,
+        62,
+        61,
+        60,
+        67,
+        66,
+        65,
+    ]
     # fmt: on
 )
 """Which landmark becomes which when the picture is mirrored."""
@@ -80,7 +122,9 @@ def _way(size: int, rng: np.random.Generator, *, rough: bool) -> NDArray[np.floa
     shape = np.array([[np.exp(rng.normal(0, 0.04)), rng.normal(0, 0.03)], [0, 1]])
     linear = np.array([[cos, -sin], [sin, cos]]) @ shape * (zoom * FACE / size)
     middle = np.full(2, (REGION - 1) / 2) + shift * FACE
-    return np.column_stack([linear, middle - linear @ np.full(2, (size - 1) / 2)]).astype(np.float32)
+    return np.column_stack([linear, middle - linear @ np.full(2, (size - 1) / 2)]).astype(
+        np.float32
+    )
 
 
 def _cut(picture: Picture, way: NDArray[np.float32], size: int) -> Picture:
@@ -202,7 +246,9 @@ def _texture(pool: Pool, crop: Picture, size: int, rng: np.random.Generator) -> 
         tone = np.median(crop[size // 3 : 2 * size // 3, size // 3 : 2 * size // 3], (0, 1))
         if rng.random() < 0.4:
             tone = np.array([0.55, 0.7, 1.0]) * rng.uniform(60, 255) * rng.uniform(0.9, 1.1, 3)
-        light = cv2.resize(rng.normal(1, 0.2, (5, 5)).astype(np.float32), (size, size), None, 0, 0, 2)
+        light = cv2.resize(
+            rng.normal(1, 0.2, (5, 5)).astype(np.float32), (size, size), None, 0, 0, 2
+        )
         return np.clip(tone * light[:, :, None], 0, 255).astype(np.uint8)
     noise = rng.integers(0, 256, (int(rng.integers(1, 12)), int(rng.integers(1, 12)), 3), np.uint8)
     return cv2.resize(noise, (size, size), interpolation=int(rng.integers(0, 2)))

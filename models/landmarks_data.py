@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +27,120 @@ FACE = 120
 """Side of the crop of the face in a stored picture; it lies in the middle, upright."""
 MESH_68 = np.array(
     # fmt: off
-    [162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
-     71, 63, 105, 66, 107, 336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305,
-     33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
-     61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87]
+    [
+        162,
+        234,
+        93,
+        58,
+        172,
+        136,
+        149,
+        148,
+        152,
+        377,
+        378,
+        365,
+        397,
+        288,
+        323,
+        454,
+        389,
+        71,
+        63,
+        105,
+        66,
+        107,
+        336,
+        296,
+        334,
+        293,
+        301,
+        168,
+        197,
+        5,
+        4,
+        75,
+        97,
+        2,
+        326,
+        305,
+        33,
+        160,
+        158,
+        133,
+        153,
+        144,
+        362,
+        385,
+        387,
+        263,
+        373,
+        380,
+        61,
+        39,
+        37,
+        0,
+        267,
+        269,
+        291,
+        405,
+        314,
+        17,
+        84,
+        181,
+        78,
+        82,
+        13,
+        312,
+        308,
+        317,
+        14,
+        87,
+    ]
     # fmt: on
 )
 """The mesh's points that stand for the 68 landmarks."""
 
 _OVAL = np.array(
     # fmt: off
-    [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]
+    [
+        10,
+        338,
+        297,
+        332,
+        284,
+        251,
+        389,
+        356,
+        454,
+        323,
+        361,
+        288,
+        397,
+        365,
+        379,
+        378,
+        400,
+        377,
+        152,
+        148,
+        176,
+        149,
+        150,
+        136,
+        172,
+        58,
+        132,
+        93,
+        234,
+        127,
+        162,
+        21,
+        54,
+        103,
+        67,
+        109,
+    ]
     # fmt: on
 )
 _RINGS = ((1.12, 0.25), (1.45, 0.5), (2.1, 0.45), (5.0, 0.0))  # outwards, and deeper, in face sizes
@@ -53,6 +156,13 @@ class Sample:
     """float32 [68, 2], pixels of the picture."""
     visible: NDArray[np.uint8]
     """uint8 [68], 1 where the point is seen."""
+
+
+def clip_pictures(path: Path) -> Iterator[Picture]:
+    """Read the frames of a clip, uint8 [height, width, 3], BGR."""
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="bgr24")
 
 
 class MeshTeacher:
@@ -115,7 +225,8 @@ class MeshTeacher:
         linear = np.array([[cos, -sin], [sin, cos]])
         shift = np.array(middle) - linear @ np.full(2, 95.5)
         way = np.column_stack([linear, shift]).astype(np.float32)
-        crop = cv2.warpAffine(picture, way, (192, 192), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        crop = cv2.warpAffine(picture, way, (192, 192), flags=flags)
         tensor = crop[None, :, :, ::-1].astype(np.float32) / 255
         outputs = self._mesh.run(None, {self._input: tensor})
         flat, logit = sorted((output.ravel() for output in outputs), key=len, reverse=True)
@@ -276,8 +387,6 @@ def samples(
             yaw, pitch = rng.uniform(-60, 60), rng.uniform(-25, 25)
             view, moved = turned(picture, mesh, faces, yaw, pitch)
             yield stored(view, moved[MESH_68, :2], seen(moved, faces))
-
-
 
 
 def faceless(picture: Picture, teacher: MeshTeacher, count: int) -> list[Picture]:

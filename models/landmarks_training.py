@@ -1,4 +1,4 @@
-"""Train, judge and export the landmark network: ``python -m swapcast.models.landmarks_training``."""
+"""Train the landmark network: ``python -m swapcast.models.landmarks_training --help``."""
 
 import copy
 import json
@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import torch
 import tyro
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - its usual name
+from torch.nn import functional as F
 
 from swapcast.models.landmarks import LandmarkConfig, LandmarkModel
 from swapcast.models.landmarks_augment import Batch, Pool, batch
@@ -23,22 +21,15 @@ from swapcast.models.landmarks_data import (
     MeshTeacher,
     Picture,
     Sample,
+    clip_pictures,
     faceless,
     samples,
     stored,
     triangles,
 )
+from swapcast.models.landmarks_evaluation import Evaluate, Export, evaluate, export
 
 _log = logging.getLogger(__name__)
-
-SOURCES = (
-    "SFHQ-T2I faces by David Beniaguev (MIT)",
-    "GRID audiovisual corpus, Cooke et al. 2006 (CC BY 4.0)",
-)
-TEACHERS = (
-    "MediaPipe face mesh, 468 points (Apache-2.0)",
-    "YuNet face detector, Shiqi Yu (Apache-2.0)",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,23 +68,6 @@ class Train:
     """Crops a step."""
     rate: float = 2e-3
     """Peak learning rate."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Export:
-    """Write the averaged weights as ONNX and check that both give the same."""
-
-    run: Path
-    """Folder of checkpoints."""
-    out: Path
-    """ONNX file to write."""
-
-
-def clip_pictures(path: Path) -> Iterator[Picture]:
-    """Read the frames of a clip, uint8 [height, width, 3], BGR."""
-    with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
-            yield frame.to_ndarray(format="bgr24")
 
 
 def gather(settings: Gather) -> None:
@@ -218,6 +192,9 @@ class _Run:
             pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
             for kept, new in pairs:
                 kept.lerp_(new, 1 - keep)
+            for kept, new in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                if kept.is_floating_point():
+                    kept.lerp_(new, 1 - keep)
         return {name: float(value) for name, value in losses.items()}
 
 
@@ -246,24 +223,18 @@ def train(settings: Train) -> None:
     run.save()
 
 
-def load_average(run: Path) -> LandmarkModel:
-    """Read the averaged weights of a training."""
-    kept = torch.load(run / "last.pt", weights_only=True)
-    config = json.loads(kept["config"])
-    config["widths"], config["depths"] = tuple(config["widths"]), tuple(config["depths"])
-    model = LandmarkModel(LandmarkConfig(**config))
-    model.load_state_dict(kept["average"])
-    return model.eval()
-
-
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    match tyro.cli(Gather | Train | Export):  # type: ignore[call-overload]
+    match tyro.cli(Gather | Train | Export | Evaluate):  # type: ignore[call-overload]
         case Gather() as settings:
             gather(settings)
         case Train() as settings:
             train(settings)
+        case Export() as settings:
+            export(settings)
+        case Evaluate() as settings:
+            evaluate(settings)
 
 
 if __name__ == "__main__":
