@@ -14,10 +14,10 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from swapcast.realtime.audio import SoundLine
-from swapcast.realtime.clip_sound import ClipSound
 from swapcast.realtime.errors import SinkError
 from swapcast.realtime.fitting import as_frame, fitted, tags
 from swapcast.realtime.frame import Colour, Picture
+from swapcast.realtime.kept_sound import KeptSound
 from swapcast.realtime.sound_track import SoundPacket, SoundTrack
 from swapcast.realtime.writing import claim, finishing, telling
 
@@ -165,8 +165,8 @@ class EncodedSink:
         self._times: _LiveTimes | _ClipTimes = _LiveTimes(first, self._clock)
         kept = None
         if offline and self._settings.clip is not None:
-            kept = self._open.enter_context(ClipSound(self._settings.clip))
-            self._times = _ClipTimes(first, kept.tick, kept.start)
+            kept = self._open.enter_context(KeptSound(self._settings.clip))
+            self._times = _ClipTimes(kept.tick, kept.zero)
         self._video = self._add_video(container, first)
         if kept is not None:
             kept.join(container)
@@ -246,12 +246,14 @@ class _LiveTimes:
 
 
 class _ClipTimes:
-    """Time stamps of a clip's pictures: the clip's own."""
+    """Time stamps of a clip's pictures: the clip's own, counted from its beginning."""
 
-    def __init__(self, first: Picture, tick: Fraction, start: int) -> None:
+    def __init__(self, tick: Fraction, zero: Fraction) -> None:
         self.tick = tick
-        self._zero = first.captured_at
-        self._start = start
+        self._zero = float(zero)
+        self._last = -1
 
     def __call__(self, picture: Picture) -> int:
-        return self._start + round((picture.captured_at - self._zero) / self.tick)
+        ticks = round((picture.captured_at - self._zero) / self.tick)
+        self._last = max(ticks, self._last + 1)
+        return self._last

@@ -27,20 +27,13 @@ class SoundEncoder:
         Samples per second that are wished for.
     channels : int
         More than two become two.
-    pace : largest stretch or squeeze, samples a second
-        How strongly the sound may be pulled to its time stamps. 1 only fills holes.
-    start : int, optional
-        Time stamp of the first sample; what is earlier is cut off, what is missing is silence.
+    live : bool
+        Pull the sound to its time stamps, by at most 1 %, and begin with the pictures: what was
+        heard before is cut off, what is missing is silence. Otherwise only holes are filled.
     """
 
     def __init__(
-        self,
-        container: OutputContainer,
-        rate: int,
-        channels: int,
-        *,
-        pace: int = 1,
-        start: int | None = None,
+        self, container: OutputContainer, rate: int, channels: int, *, live: bool = False
     ) -> None:
         opus = container.format.name == "webm"
         if opus or rate not in (16000, 22050, 24000, 32000, 44100):
@@ -52,7 +45,9 @@ class SoundEncoder:
         context.bit_rate = 96_000 * min(channels, 2)
         context.open()  # tells the length of its packets
         self._stream = stream
-        options = {"async": str(pace)} | ({} if start is None else {"first_pts": str(start)})
+        options = {"async": "1"}
+        if live:  # the first packet of an encoder is early by up to its length; no time is below 0
+            options = {"async": str(rate // 100), "first_pts": str(context.frame_size)}
         self._resampler = AudioResampler(
             context.format, context.layout, rate, context.frame_size, options
         )
@@ -83,7 +78,7 @@ class SoundTrack:
     """
 
     def __init__(self, container: OutputContainer, line: SoundLine, zero: float) -> None:
-        self._encoder = SoundEncoder(container, 48000, 2, pace=480, start=0)
+        self._encoder = SoundEncoder(container, 48000, 2, live=True)
         self._line = line
         self._zero = zero
         self._waiting: deque[Sound] = deque(maxlen=500)

@@ -22,7 +22,7 @@ _EDIT_LISTS = (".mp4", ".mov")  # can say that a beginning is decoded but not pl
 _EARLY = 0.5  # seconds before the clip's end at which a last picture means that it was broken off
 
 
-class ClipSound:
+class KeptSound:
     """The sound of a clip, and how the clip counts its pictures' times.
 
     Packets are copied as they are where players of the new file understand them, else they are
@@ -36,12 +36,13 @@ class ClipSound:
     def __init__(self, clip: Path) -> None:
         self._clip = av.open(str(clip))
         video, self._sounds = self._clip.streams.video[0], self._clip.streams.audio[:1]
-        self._zero = min(_start(stream) for stream in (video, *self._sounds))
+        self.zero = min(_start(stream) for stream in (video, *self._sounds))
+        """Seconds: the time stamp that becomes 0 in the file."""
         self.tick = video.time_base or Fraction(1, 90_000)
         """Seconds; what the clip counts its pictures' times in."""
-        self.start = round((_start(video) - self._zero) / self.tick)
-        """Ticks: the first picture's time."""
-        self._end = inf if video.duration is None else (self.start + video.duration) * self.tick
+        self._end = inf
+        if video.duration is not None:
+            self._end = float(_start(video) + video.duration * self.tick - self.zero)
         self._held: SoundPacket | None = None
         self._packets: Iterator[SoundPacket] = iter(())
 
@@ -74,7 +75,7 @@ class ClipSound:
         """
         return self.packets(until if until < self._end - _EARLY else inf)
 
-    def __enter__(self) -> "ClipSound":
+    def __enter__(self) -> "KeptSound":
         return self
 
     def __exit__(
@@ -93,7 +94,7 @@ class ClipSound:
         for packet in self._clip.demux(sound):
             if packet.dts is None or packet.pts is None:
                 continue  # the mark of the clip's end
-            shift = round(self._zero / packet.time_base)
+            shift = round(self.zero / packet.time_base)
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
             if (packet.is_discard or packet.pts < 0) and not (lead and packet.pts < 0):
                 continue
@@ -103,7 +104,7 @@ class ClipSound:
     def _encoded(self, sound: AudioStream, encoder: SoundEncoder) -> Iterator[SoundPacket]:
         for frame in self._clip.decode(sound):
             if frame.pts is not None and frame.time_base is not None:
-                frame.pts -= round(self._zero / frame.time_base)
+                frame.pts -= round(self.zero / frame.time_base)
             yield from encoder.packets(frame)
         yield from encoder.packets(None)
 

@@ -1,0 +1,147 @@
+"""Bring live sound, of a device or of the clip that is played, to the sinks that take sound."""
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import av
+
+from swapcast.realtime.audio import Sound, SoundLine, decoded
+from swapcast.realtime.errors import SettingError, SourceError
+from swapcast.realtime.mailbox import Closed, Latest
+from swapcast.realtime.microphone import microphone
+from swapcast.realtime.pace import wait_until
+from swapcast.realtime.worker import on_thread
+
+_PAST = 1.0  # seconds; sound older than this is skipped, the clip went on without it
+_LOOK = 0.1  # seconds between two looks at the request to stop
+
+
+@contextmanager
+def listening(
+    spec: str,
+    lines: Sequence[SoundLine],
+    *,
+    clip: Path | None,
+    plays: Latest[float],
+    stop: Callable[[], bool],
+    on_event: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[None]:
+    """Send sound to every line for the length of the ``with`` block.
+
+    A device that cannot be opened is an error at once; one that falls silent later, and a clip
+    whose sound cannot be read, are events: the picture goes on.
+
+    Parameters
+    ----------
+    spec : str
+        ``none``, ``source`` (the clip's own sound) or a sound device.
+    lines : sequence of SoundLine
+        One a sink: each `SinkSettings.sound`.
+    clip : path, optional
+        What the source plays; ``None`` if it is no clip.
+    plays : Latest of float
+        Holds, each time the clip starts, the ``captured_at`` of its time stamp 0: give its ``put``
+        to `open_source` as ``on_play``.
+    stop : callable
+        Is asked often whether the sound should end; must say so when the block ends.
+    on_event : callable
+        Is told, in one line, that the sound was lost.
+    clock : callable
+        Monotonic seconds.
+
+    Raises
+    ------
+    SettingError
+        If the source is no clip but its sound is asked for.
+    SourceError
+        If the device cannot be opened.
+    """
+    if spec == "none" or not lines:
+        yield
+        return
+    if spec == "source" and clip is None:
+        raise SettingError("--audio source needs a clip as the source; give a sound device or none")
+    sounds = partial(microphone, spec, clock)
+    if spec == "source" and clip is not None:
+        sounds = partial(clip_sound, clip, plays, stop=stop, clock=clock)
+
+    def produce() -> Iterator[float]:
+        heard = spec == "source"
+        try:
+            for sound in sounds():
+                heard = True
+                for line in lines:
+                    line.put(sound)
+                yield sound.captured_at
+        except SourceError as error:
+            if not heard:
+                raise
+            on_event(str(error))
+
+    with on_thread("audio", produce) as door:
+        if spec != "source":
+            door.get()
+        yield
+
+
+def clip_sound(
+    clip: Path,
+    plays: Latest[float],
+    *,
+    stop: Callable[[], bool],
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Sound]:
+    """Play a clip's own sound when its pictures are played; nothing if it has none.
+
+    Parameters
+    ----------
+    clip : path
+    plays : Latest of float
+        Holds, each time the clip starts, the ``captured_at`` of its time stamp 0.
+    stop : callable
+        Is asked often whether the sound should end.
+    clock : callable
+        Monotonic seconds.
+
+    Raises
+    ------
+    SourceError
+        If the clip cannot be read.
+    """
+    begins: float | None = None
+    try:
+        while not stop():
+            begins = plays.get(timeout=_LOOK) if begins is None else begins
+            if begins is not None:
+                begins = yield from _once(clip, begins, plays, stop, clock)
+    except Closed:
+        return
+    except (av.FFmpegError, OSError) as error:
+        raise SourceError(
+            f"the sound of {clip} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
+
+
+def _once(
+    clip: Path,
+    begins: float,
+    plays: Latest[float],
+    stop: Callable[[], bool],
+    clock: Callable[[], float],
+) -> Generator[Sound, None, float | None]:
+    """Play the sound until it ends or the clip starts again; return when it then starts."""
+    again: float | None = None
+    with av.open(str(clip)) as container:
+        for sound in decoded(container) if container.streams.audio else ():
+            at = begins + sound.captured_at
+            end = at + sound.samples.shape[1] / sound.rate
+            again = plays.get(timeout=0) if again is None else again
+            if (again is not None and end > again) or not wait_until(end, stop, clock):
+                break
+            if end > clock() - _PAST:
+                yield Sound(sound.samples, sound.rate, at)
+    return again
