@@ -1,17 +1,23 @@
-"""Puts the parts of a run together: source, analyser, swapper, sinks."""
+"""Puts the parts of a run together: source, sound, analyser, swapper, sinks."""
 
+import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from swapcast.realtime.analyser import open_analyser
+from swapcast.realtime.analyser import FaceAnalyser, open_analyser
+from swapcast.realtime.audio import Sound, SoundLine, advised_delay_ms, clip_sound, listening
+from swapcast.realtime.audio import microphone as microphone_sound
+from swapcast.realtime.clip import Clip
 from swapcast.realtime.compositor import Compositor
-from swapcast.realtime.errors import SourceError
+from swapcast.realtime.errors import SettingError, SwapcastError
 from swapcast.realtime.face_command import face_store
 from swapcast.realtime.loop import convert, run
 from swapcast.realtime.meter import Meter, write_report
@@ -21,11 +27,20 @@ from swapcast.realtime.sources import Source, SourceSettings, open_source
 from swapcast.realtime.stages import FaceSwap
 from swapcast.realtime.swapper import Swapper
 
+Say = Callable[[str], None]
 
-def run_live(
-    settings: Live, stop: threading.Event, say: Callable[[str], None]
-) -> dict[str, Any]:
+
+def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
     """Run the live loop until the source ends, the time is up or ``stop`` is set.
+
+    Parameters
+    ----------
+    settings : Live
+        With at least one sink.
+    stop : event
+        Ends the run when it is set; is set when the run ends.
+    say : callable
+        Is told what happens, in one line each.
 
     Returns
     -------
@@ -43,6 +58,7 @@ def run_live(
         meter.event(text)
         say(text)
 
+    plays: queue.SimpleQueue[float] = queue.SimpleQueue()
     source = open_source(
         settings.source,
         SourceSettings(
@@ -54,13 +70,130 @@ def run_live(
         ),
         stop=stop.is_set,
         on_event=event,
+        on_play=plays.put,
     )
-    sinks = [open_sink(spec, SinkSettings(codec=settings.codec)) for spec in settings.sink]
+    lines = {spec: SoundLine() for spec in settings.sink if settings.audio != "none"}
+    sinks = [
+        open_sink(spec, SinkSettings(codec=settings.codec, sound=lines.get(spec)))
+        for spec in settings.sink
+    ]
     with ExitStack() as stack:
         swap, analyse = _faces(settings, sinks, meter, stack, detached=True)
-        if settings.seconds is not None:
-            timer = threading.Timer(settings.seconds, stop.set)
-            stack.callback(timer.cancel)
-            timer.start()
-        run(source, analyse, swap, sinks, meter, stop=stop)
-    return _report(settings, source, sinks, meter)
+        if lines:
+            sounds = _sounds(settings.audio, source, partial(_plays, plays, stop.is_set))
+            stack.enter_context(listening(sounds, list(lines.values())))
+        # The sound's thread waits for the clip to start and sees ``stop`` when the run has ended.
+        stack.callback(stop.set)
+        run(source, analyse, swap, sinks, meter, stop=stop, seconds=settings.seconds)
+    if any(spec.startswith("virtual") for spec in settings.sink):
+        virtual = next(c for name, c in meter.sinks.items() if name.startswith("virtual"))
+        if virtual.emitted:
+            delay = advised_delay_ms([virtual.latency.milliseconds(50)["p50"] / 1e3])
+            say(f"for sound in step with the picture, delay the microphone by {delay} ms "
+                "(OBS: Advanced Audio Properties, Sync Offset)")  # fmt: skip
+    return _report(settings, source, sinks, meter, swap)
+
+
+def run_convert(settings: Convert, stop: threading.Event) -> dict[str, Any]:
+    """Swap every frame of a clip, in order, and keep its sound.
+
+    Returns
+    -------
+    dict
+        The report.
+
+    Raises
+    ------
+    SwapcastError
+        If a part cannot be opened, or failed.
+    """
+    meter = Meter()
+    source = open_source(
+        str(settings.source), SourceSettings(), stop=stop.is_set, on_event=meter.event
+    )
+    if not isinstance(source, Clip):
+        raise SettingError(f"convert takes a clip; {settings.source} is none")
+    sink = open_sink(
+        str(settings.out), SinkSettings(codec=settings.codec, offline=True, clip=settings.source)
+    )
+    with ExitStack() as stack:
+        swap, analyse = _faces(settings, [sink], meter, stack, detached=False)
+        bar = stack.enter_context(
+            Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+        )
+        task = bar.add_task(settings.source.name, total=source.length)
+        convert(
+            source,
+            analyse,
+            swap,
+            sink,
+            meter,
+            stop=stop,
+            progress=lambda _, number: bar.update(task, completed=number + 1),
+        )
+    if stop.is_set():
+        raise SwapcastError(f"interrupted; {settings.out} holds the frames until then")
+    return _report(settings, source, [sink], meter, swap)
+
+
+def _faces(
+    settings: Engine, sinks: Sequence[Sink], meter: Meter, stack: ExitStack, *, detached: bool
+) -> tuple[FaceSwap, FaceAnalyser]:
+    """Open what finds, swaps and composites faces."""
+    cv2.setNumThreads(1)  # every stage has its own thread already
+    face = face_store().find(settings.face)
+    swapper = stack.enter_context(Swapper(face, settings.provider, threads=settings.threads))
+    analyse = stack.enter_context(
+        open_analyser(settings.detector, detached=detached, model=settings.detector_model)
+    )
+    swap = FaceSwap(
+        swapper,
+        Compositor(),
+        meter,
+        who=settings.who,
+        mode=settings.guard,
+        colours=[sink.colour for sink in sinks],
+    )
+    return swap, analyse
+
+
+def _sounds(
+    wanted: str, source: Source, starts: Callable[[], Iterator[float]]
+) -> Callable[[], Iterable[Sound]]:
+    if wanted != "source":
+        return lambda: microphone_sound(wanted)
+    if not isinstance(source, Clip):
+        raise SettingError(f"--audio source: {source.name} is no clip; name a sound device")
+    return lambda: clip_sound(source.path, starts())
+
+
+def _plays(plays: "queue.SimpleQueue[float]", stopped: Callable[[], bool]) -> Iterator[float]:
+    """Give the time at which the clip starts, each time it does."""
+    while not stopped():
+        try:
+            yield plays.get(timeout=0.2)
+        except queue.Empty:
+            continue
+
+
+def _report(
+    settings: Engine, source: Source, sinks: Sequence[Sink], meter: Meter, swap: FaceSwap
+) -> dict[str, Any]:
+    report = meter.report(
+        {
+            "source": source.name,
+            "sinks": [sink.name for sink in sinks],
+            "face": settings.face,
+            "provider": swap.provider,
+            "precision": "fp32",
+        }
+    )
+    if settings.report is not None:
+        write_report(report, Path(settings.report))
+    return report

@@ -47,6 +47,11 @@ class FaceSwap:
         self._shown: dict[Colour | None, Picture] = {}
         self._guarding = False
 
+    @property
+    def provider(self) -> str:
+        """What computes the swap."""
+        return self._swapper.provider
+
     def __call__(self, frame: Frame, faces: tuple[Face, ...]) -> Finished:
         """Finish one frame."""
         chosen = self._choose(faces)
