@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 from swapcast.kernels._jit import kernel
 
 
+_READ = "Array(u1, 2, 'C', True)"  # uint8 [rows, stride] that is only read; may be read-only
+
+
 @kernel("u1(f4)")
 def _level(value: np.float32) -> np.uint8:
     value = min(max(value + np.float32(0.5), np.float32(0.0)), np.float32(255.0))
@@ -16,7 +19,7 @@ def _level(value: np.float32) -> np.uint8:
 # copying it.
 
 
-@kernel("void(u1[:, ::1], i8, i8, u1[:, ::1], i8)")
+@kernel(f"void({_READ}, i8, i8, u1[:, ::1], i8)")
 def _copy_row(
     source: NDArray[np.uint8], row: int, columns: int, target: NDArray[np.uint8], target_row: int
 ) -> None:
@@ -24,7 +27,7 @@ def _copy_row(
         target[target_row, j] = source[row, j]
 
 
-@kernel("void(u1[:, ::1], i8, i8, u1[:, ::1], u1[:, ::1], f4[:, ::1], u1[:, ::1], i8)")
+@kernel(f"void({_READ}, i8, i8, u1[:, ::1], u1[:, ::1], f4[:, ::1], u1[:, ::1], i8)")
 def _luma_row(
     y: NDArray[np.uint8],
     row: int,
@@ -66,7 +69,7 @@ def _change_chroma(
         v[row, j] = _level(vu * a + vv * b + v1)
 
 
-@kernel("void(u1[:, ::1], b1, u1[:, ::1], i8)")
+@kernel(f"void({_READ}, b1, u1[:, ::1], i8)")
 def _take_chroma(
     plane: NDArray[np.uint8], every_row: bool, target: NDArray[np.uint8], row: int
 ) -> None:
@@ -80,10 +83,7 @@ def _take_chroma(
         target[row, j] = total >> np.uint16(1)
 
 
-@kernel(
-    "void(u1[:, ::1], u1[:, ::1], u1[:, ::1], i8, i8, f4[:, ::1], "
-    "u1[:, ::1], u1[:, ::1], u1[:, ::1])"
-)
+@kernel(f"void({_READ}, {_READ}, {_READ}, i8, i8, f4[:, ::1], u1[:, ::1], u1[:, ::1], u1[:, ::1])")
 def render(
     y: NDArray[np.uint8],
     u: NDArray[np.uint8],

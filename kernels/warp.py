@@ -6,7 +6,10 @@ from numpy.typing import NDArray
 from swapcast.kernels._jit import kernel
 
 
-@kernel("u1(u1[::1], u1[::1], i8)")
+_READ = "Array(u1, 2, 'C', True)"  # uint8 [rows, stride] that is only read; may be read-only
+
+
+@kernel("u1(Array(u1, 1, 'C', True), Array(u1, 1, 'C', True), i8)")
 def _mean_of_four(above: NDArray[np.uint8], below: NDArray[np.uint8], column: int) -> np.uint16:
     left, right = np.uint64(column), np.uint64(column + 1)
     total = np.uint16(above[left]) + np.uint16(above[right]) + np.uint16(2)
@@ -14,7 +17,7 @@ def _mean_of_four(above: NDArray[np.uint8], below: NDArray[np.uint8], column: in
     return total >> 2
 
 
-@kernel("void(u1[:, ::1], i8, i8, i8, i8, i8, u1[::1])")
+@kernel(f"void({_READ}, i8, i8, i8, i8, i8, u1[::1])")
 def _halve(
     plane: NDArray[np.uint8],
     left: int,
@@ -49,7 +52,7 @@ def _halve(
         out[row * columns : (row + 1) * columns] = scratch[:columns]
 
 
-@kernel("i8(u1[:, ::1], u8, u8, u8, u8, i8, i8)")
+@kernel(f"i8({_READ}, u8, u8, u8, u8, i8, i8)")
 def _bilinear(
     plane: NDArray[np.uint8],
     top: np.uint64,
@@ -67,7 +70,7 @@ def _bilinear(
     return (above << 16) + (below - above) * fy
 
 
-@kernel("void(u1[:, ::1], i8, i8, f8, f8, f8, f8, f8, f8, i8, f4[:, ::1])")
+@kernel(f"void({_READ}, i8, i8, f8, f8, f8, f8, f8, f8, i8, f4[:, ::1])")
 def _gather(
     plane: NDArray[np.uint8],
     width: int,
@@ -123,7 +126,7 @@ def _gather(
                     line[j] += np.float32(level) * share
 
 
-@kernel("void(u1[:, ::1], i8, i8, f8, f8, f8, f8, f8, f8, u1[::1], f4[:, ::1])")
+@kernel(f"void({_READ}, i8, i8, f8, f8, f8, f8, f8, f8, u1[::1], f4[:, ::1])")
 def _gather_luma(
     plane: NDArray[np.uint8],
     width: int,
@@ -184,10 +187,7 @@ def _colour(
             third[i, j] = min(max(blue, dark), light) * scale + offset
 
 
-@kernel(
-    "void(u1[:, ::1], u1[:, ::1], u1[:, ::1], i8, i8, f4[:, ::1], f4[:, ::1], f4, f4, "
-    "f4[:, :, ::1])"
-)
+@kernel(f"void({_READ}, {_READ}, {_READ}, i8, i8, f4[:, ::1], f4[:, ::1], f4, f4, f4[:, :, ::1])")
 def sample(
     y: NDArray[np.uint8],
     u: NDArray[np.uint8],

@@ -180,3 +180,44 @@ def mosaic(plane: NDArray[np.uint8], side: int, columns: list[int], rows: list[i
             if plane[part].size:
                 out[part] = plane[part].mean()
     return out
+
+
+def soft(depth: Floats) -> Floats:
+    """Rise smoothly from 0 to 1."""
+    depth = np.clip(depth, 0, 1)
+    return np.asarray(depth**2 * (3 - 2 * depth))
+
+
+def from_border(size: int) -> Floats:
+    """Pixels to the nearest border of a crop."""
+    to_edge = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(float)
+    return np.minimum(to_edge[:, None], to_edge[None])
+
+
+def hull(points: Floats, feather: float, size: int) -> Floats:
+    """A pixel lies as deep as it does behind the least of all lines that leave no point outside."""
+    points = points.astype(np.float64)
+    i, j = np.mgrid[:size, :size]
+    depth = np.full((size, size), np.inf)
+    lines = 0
+    for p in points:
+        for q in points:
+            length = np.hypot(*(q - p))
+            if length == 0:
+                continue
+            normal = np.array([p[1] - q[1], q[0] - p[0]]) / length
+            if ((points - p) @ normal > -1e-9).all():
+                lines += 1
+                depth = np.minimum(depth, (j - p[0]) * normal[0] + (i - p[1]) * normal[1])
+    if lines < 3:
+        return np.zeros((size, size))
+    return soft(np.minimum(depth, from_border(size)) / feather)
+
+
+def ellipse(
+    middle: tuple[float, float], axes: tuple[float, float], feather: float, size: int
+) -> Floats:
+    """Depth is counted along the radius, in units of the shorter axis."""
+    i, j = np.mgrid[:size, :size]
+    radius = np.hypot((j - middle[0]) / axes[0], (i - middle[1]) / axes[1])
+    return soft(np.minimum((1 - radius) * min(axes), from_border(size)) / feather)

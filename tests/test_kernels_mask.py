@@ -1,0 +1,81 @@
+"""Masks cover the face, fade at its outline and end before the crop does."""
+
+import naive_planes as naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from swapcast.kernels.mask import MOST_EDGES, ellipse, hull
+from swapcast.kernels.match import adjust, mean_colour
+
+EDGES = np.zeros((MOST_EDGES, 3), np.float32)
+places = st.tuples(st.integers(-8, 40), st.integers(-8, 40))
+
+
+@settings(max_examples=80, deadline=None)
+@given(points=st.lists(places, min_size=1, max_size=30), feather=st.floats(0.5, 9))
+def test_the_hull_of_any_points_agrees_with_its_slow_twin(points, feather):
+    corners = np.array(points, np.float32)
+    out = np.full((32, 32), np.nan, np.float32)
+    hull(corners, feather, EDGES, out)
+    np.testing.assert_allclose(out, naive.hull(corners, feather, 32), atol=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    middle=st.tuples(st.floats(0, 31), st.floats(0, 31)),
+    axes=st.tuples(st.floats(1, 30), st.floats(1, 30)),
+    feather=st.floats(0.5, 9),
+)
+def test_the_ellipse_agrees_with_its_slow_twin(middle, axes, feather):
+    out = np.full((32, 32), np.nan, np.float32)
+    ellipse(*middle, *axes, feather, out)
+    np.testing.assert_allclose(out, naive.ellipse(middle, axes, feather, 32), atol=1e-3)
+
+
+def test_a_mask_reaches_1_inside_and_0_at_the_border_of_the_crop():
+    everything = np.array([[-99, -99], [199, -99], [199, 199], [-99, 199]], np.float32)
+    out = np.empty((64, 64), np.float32)
+    hull(everything, 6.0, EDGES, out)
+    assert (out[8:-8, 8:-8] == 1).all()
+    assert not out[[0, -1]].any()
+    assert not out[:, [0, -1]].any()
+    assert np.abs(np.diff(out)).max() < 0.3  # no seam
+
+
+@pytest.mark.parametrize(
+    "points", [[[5, 5]], [[5, 5]] * 4, [[0, 0], [9, 9]], [[0, 0], [4, 4], [9, 9]]]
+)
+def test_points_without_an_area_cover_nothing(points):
+    out = np.full((16, 16), np.nan, np.float32)
+    hull(np.array(points, np.float32), 2.0, EDGES, out)
+    assert not out.any()
+
+
+@given(seed=st.integers(0, 99), size=st.integers(1, 40))
+def test_mean_colour_is_the_weighted_mean(seed, size):
+    rng = np.random.default_rng(seed)
+    crop = rng.random((3, size, size)).astype(np.float32)
+    mask = rng.random((size, size)).astype(np.float32)
+    found = np.full(3, np.nan)
+    weight = mean_colour(crop, mask, found)
+    np.testing.assert_allclose(weight, mask.sum(dtype=np.float64), rtol=1e-5)
+    np.testing.assert_allclose(found, np.average(crop.reshape(3, -1), 1, mask.ravel()), rtol=1e-4)
+
+
+def test_an_empty_mask_has_no_colour():
+    found = np.full(3, np.nan)
+    assert mean_colour(np.ones((3, 8, 8), np.float32), np.zeros((8, 8), np.float32), found) == 0
+    assert not found.any()
+
+
+def test_adjust_scales_shifts_and_clips():
+    crop = np.linspace(0, 1, 3 * 25, dtype=np.float32).reshape(3, 5, 5)
+    gain, offset = np.array([1, 2, 0.5], np.float32), np.array([0.1, -0.5, 0], np.float32)
+    out = np.empty_like(crop)
+    adjust(crop, gain, offset, out)
+    expected = np.clip(crop * gain[:, None, None] + offset[:, None, None], 0, 1)
+    np.testing.assert_allclose(out, expected, atol=1e-6)
+    adjust(crop, gain, offset, crop)
+    np.testing.assert_allclose(crop, expected, atol=1e-6)
