@@ -35,11 +35,10 @@ def train_command(args: Sequence[str]) -> None:
 
     Ctrl-C and SIGTERM save the run before they end it.
     """
-    settings = read_settings(args)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        train(settings)
+        train(read_settings(args))
     except (TrainingError, FaceSetError, CheckpointError) as error:
         sys.exit(f"swapcast: {error}")
 

@@ -21,13 +21,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from swapcast.models.augmentation import Augmentation
 from swapcast.models.checkpoint import (
     Checkpoint,
     CheckpointError,
     read_checkpoint,
     write_checkpoint,
 )
-from swapcast.models.faces import Augmentation, Faces, FaceSet, load_faces
+from swapcast.models.faces import Faces, FaceSet, load_faces
 from swapcast.models.shared_autoencoder import AutoencoderSettings, SharedAutoencoder
 
 CHECKPOINT, PREVIEW, LOG = "checkpoint.safetensors", "preview.png", "log.jsonl"
