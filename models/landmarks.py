@@ -1,4 +1,4 @@
-"""Where the 68 points of a face lie in a small crop, which of them are seen, and whether it is a face.
+"""Where the 68 points of a face lie in a crop, which are seen, and whether it is a face at all.
 
 Ours: a plain convolution net (3×3 throughout: faster than separable ones on a processor at this
 size), whose points are the centres of mass of 68 heat maps ("integral regression", Sun et al.,

@@ -12,58 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.geometry import Points, invert, transform
-from swapcast.models.landmarks_data import FACE, REGION, Picture
+from swapcast.models.landmarks_data import FACE, REGION
+from swapcast.models.landmarks_turning import Picture
 
-MIRRORED = np.array(
-    # fmt: off
-    [
-        *range(16, -1, -1),
-        *range(26, 16, -1),
-        27,
-        28,
-        29,
-        30,
-        35,
-        34,
-        33,
-        32,
-        31,
-        45,
-        44,
-        43,
-        42,
-        47,
-        46,
-        39,
-        38,
-        37,
-        36,
-        41,
-        40,
-        54,
-        53,
-        52,
-        51,
-        50,
-        49,
-        48,
-        59,
-        58,
-        57,
-        56,
-        55,
-        64,
-        63,
-        62,
-        61,
-        60,
-        67,
-        66,
-        65,
-    ]
-    # fmt: on
+MIRRORED = np.fromstring(
+    "16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0 26 25 24 23 22 21 20 19 18 17 27 28 29 "
+    "30 35 34 33 32 31 45 44 43 42 47 46 39 38 37 36 41 40 54 53 52 51 50 49 48 59 58 "
+    "57 56 55 64 63 62 61 60 67 66 65",
+    int,
+    sep=" ",
 )
 """Which landmark becomes which when the picture is mirrored."""
+
+_FLIP, _FLIPPED = np.array([-1, 1], np.float32), np.array([REGION - 1, 0], np.float32)
 
 
 @dataclass(frozen=True)
@@ -128,12 +89,15 @@ def _way(size: int, rng: np.random.Generator, *, rough: bool) -> NDArray[np.floa
 
 
 def _cut(picture: Picture, way: NDArray[np.float32], size: int) -> Picture:
-    return cv2.warpAffine(
-        picture,
-        way,
-        (size, size),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+    return np.asarray(
+        cv2.warpAffine(
+            picture,
+            way,
+            (size, size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        np.uint8,
     )
 
 
@@ -146,7 +110,7 @@ def face(
     visible = pool.visible[number].astype(np.float32)
     if rng.random() < 0.5:
         picture = np.ascontiguousarray(picture[:, ::-1])
-        landmarks = landmarks[MIRRORED] * np.float32([-1, 1]) + np.float32([REGION - 1, 0])
+        landmarks = landmarks[MIRRORED] * _FLIP + _FLIPPED
         visible = visible[MIRRORED]
     way = _way(size, rng, rough=rng.random() < 0.4)
     crop, points = _cut(picture, way, size), transform(invert(way), landmarks)
@@ -167,12 +131,14 @@ def _no_face(pool: Pool, size: int, rng: np.random.Generator) -> Picture:
         patch = pool.backgrounds[int(rng.integers(len(pool.backgrounds)))]
         side = int(rng.integers(40, patch.shape[0] + 1))
         top, left = rng.integers(0, patch.shape[0] - side + 1, 2)
-        return cv2.resize(patch[top : top + side, left : left + side], (size, size))
+        return np.asarray(
+            cv2.resize(patch[top : top + side, left : left + side], (size, size)), np.uint8
+        )
     picture = pool.pictures[int(rng.integers(len(pool.pictures)))]
     way = _way(size, rng, rough=True)
     if kind < 0.75:  # beside the face
         angle = rng.uniform(0, 2 * np.pi)
-        way[:, 2] += np.float32([np.cos(angle), np.sin(angle)]) * np.float32(
+        way[:, 2] += np.array([np.cos(angle), np.sin(angle)], np.float32) * np.float32(
             rng.uniform(0.7, 1.1) * FACE
         )
         return _cut(picture, way, size)
@@ -230,7 +196,7 @@ def _cover(size: int, points: Points, rng: np.random.Generator) -> NDArray[np.fl
         corner = rng.uniform(0.1, 0.4, 2) * size
         cv2.rectangle(mask, _whole([x, y] - corner / 2), _whole([x, y] + corner / 2), 255, -1)
     soft = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.4, 2.0)))
-    return soft.astype(np.float32) / 255
+    return np.asarray(soft, np.float32) / np.float32(255)
 
 
 def _whole(point: NDArray[np.float64]) -> tuple[int, int]:
@@ -241,7 +207,7 @@ def _texture(pool: Pool, crop: Picture, size: int, rng: np.random.Generator) -> 
     kind = rng.random()
     if kind < 0.4:
         patch = pool.backgrounds[int(rng.integers(len(pool.backgrounds)))]
-        return patch if patch.shape[0] == size else cv2.resize(patch, (size, size))
+        return np.asarray(cv2.resize(patch, (size, size)), np.uint8)
     if kind < 0.8:  # skin: the face's own or another's, with soft light
         tone = np.median(crop[size // 3 : 2 * size // 3, size // 3 : 2 * size // 3], (0, 1))
         if rng.random() < 0.4:
@@ -249,9 +215,11 @@ def _texture(pool: Pool, crop: Picture, size: int, rng: np.random.Generator) -> 
         light = cv2.resize(
             rng.normal(1, 0.2, (5, 5)).astype(np.float32), (size, size), None, 0, 0, 2
         )
-        return np.clip(tone * light[:, :, None], 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(tone * light[:, :, None], 0, 255).astype(np.uint8), np.uint8)
     noise = rng.integers(0, 256, (int(rng.integers(1, 12)), int(rng.integers(1, 12)), 3), np.uint8)
-    return cv2.resize(noise, (size, size), interpolation=int(rng.integers(0, 2)))
+    return np.asarray(
+        cv2.resize(noise, (size, size), interpolation=int(rng.integers(0, 2))), np.uint8
+    )
 
 
 def _blend(below: Picture, above: Picture, mask: NDArray[np.float32]) -> Picture:
@@ -279,18 +247,20 @@ def _light(crop: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.fl
 def _blur(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     size, kind = x.shape[0], rng.random()
     if kind < 0.15:
-        return cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.4, 2.2)))
+        return np.asarray(cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.4, 2.2))), np.float32)
     if kind < 0.25:
         length = int(rng.integers(3, 11))
         line = np.zeros((length, length), np.float32)
         angle, middle = rng.uniform(0, np.pi), (length - 1) / 2
         away = np.array([np.cos(angle), np.sin(angle)]) * middle
         cv2.line(line, _whole(middle - away + 0.5), _whole(middle + away + 0.5), 1.0)
-        return cv2.filter2D(x, -1, line / max(line.sum(), 1))
+        return np.asarray(cv2.filter2D(x, -1, line / max(line.sum(), 1)), np.float32)
     if kind < 0.4:
         small = int(rng.integers(22, 90))
         low = cv2.resize(x, (small, small), interpolation=cv2.INTER_AREA)
-        return cv2.resize(low, (size, size), interpolation=int(rng.choice([1, 2])))
+        return np.asarray(
+            cv2.resize(low, (size, size), interpolation=int(rng.choice([1, 2]))), np.float32
+        )
     return x
 
 
@@ -304,5 +274,6 @@ def spoil(crop: Picture, rng: np.random.Generator) -> NDArray[np.float32]:
     x = np.clip(x, 0, 255)
     if rng.random() < 0.25:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(10, 80))]
-        x = cv2.imdecode(cv2.imencode(".jpg", x.astype(np.uint8), quality)[1], 1).astype(np.float32)
+        packed = cv2.imencode(".jpg", x.astype(np.uint8), quality)[1]
+        x = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.float32)
     return x

@@ -17,12 +17,12 @@ from swapcast.kernels.geometry import transform
 from swapcast.kernels.upright import upright
 from swapcast.models.landmarks import LandmarkConfig, LandmarkModel
 from swapcast.models.landmarks_data import (
-    MESH_68,
     MeshTeacher,
-    Picture,
     clip_pictures,
     faceless,
+    read_picture,
 )
+from swapcast.models.landmarks_turning import MESH_68, Picture
 
 _log = logging.getLogger(__name__)
 
@@ -199,7 +199,7 @@ def evaluate(settings: Evaluate) -> dict[str, object]:
         figures[clip.name] = _compare(reader, teacher, pictures)
         patches += [patch for picture in pictures for patch in faceless(picture, teacher, 4)]
     for folder in settings.pictures:
-        pictures = [cv2.imread(str(file)) for file in sorted(folder.glob("*.jpg"))]
+        pictures = [read_picture(file) for file in sorted(folder.glob("*.jpg"))]
         figures[folder.name] = _compare(reader, teacher, pictures)
         patches += [patch for picture in pictures for patch in faceless(picture, teacher, 6)]
     rng = np.random.default_rng(0)

@@ -19,15 +19,15 @@ from swapcast.models.landmarks import LandmarkConfig, LandmarkModel
 from swapcast.models.landmarks_augment import Batch, Pool, batch
 from swapcast.models.landmarks_data import (
     MeshTeacher,
-    Picture,
     Sample,
     clip_pictures,
     faceless,
+    read_picture,
     samples,
     stored,
-    triangles,
 )
 from swapcast.models.landmarks_evaluation import Evaluate, Export, evaluate, export
+from swapcast.models.landmarks_turning import Picture, triangles
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def gather(settings: Gather) -> None:
     empty: list[Picture] = []
     files = [file for folder in settings.pictures for file in sorted(folder.glob("*.jpg"))]
     for file in files:
-        picture = cv2.imread(str(file))
+        picture = read_picture(file)
         made = list(samples(iter([picture]), teacher, faces, settings.turns))
         found += made
         empty += faceless(picture, teacher, 4)
@@ -226,7 +226,7 @@ def train(settings: Train) -> None:
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    match tyro.cli(Gather | Train | Export | Evaluate):  # type: ignore[call-overload]
+    match tyro.cli(Gather | Train | Export | Evaluate):
         case Gather() as settings:
             gather(settings)
         case Train() as settings:
