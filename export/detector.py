@@ -1,4 +1,4 @@
-"""Write a trained face detector as ONNX: ``python -m swapcast.export.detector RUN/checkpoint.pt OUT``."""
+"""Write a trained face detector as ONNX: ``python -m swapcast.export.detector CHECKPOINT OUT``."""
 
 import logging
 import warnings
@@ -13,9 +13,8 @@ import onnxruntime
 import torch
 import tyro
 from numpy.typing import NDArray
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from swapcast.models.detector import STRIDES, Convolution, Detector, Residual
+from swapcast.models.detector import STRIDES, Convolution, Detector
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +53,10 @@ def trained(checkpoint: Path) -> tuple[Detector, int]:
 
 
 def fold(network: Detector) -> None:
-    """Take the batch statistics into the convolutions and round the weights to float16, in place."""
+    """Take the batch statistics into the filters and round the weights to float16, in place."""
     for module in list(network.modules()):
         if isinstance(module, Convolution):
-            module[0] = fuse_conv_bn_eval(module[0], module[1])
-            module[1] = torch.nn.Identity()
-        elif isinstance(module, Residual):
-            module.second = fuse_conv_bn_eval(module.second, module.norm)
-            module.norm = torch.nn.Identity()
+            module.fold()
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, torch.nn.Conv2d):
@@ -143,7 +138,9 @@ def export(settings: Export) -> None:
     size = settings.out.stat().st_size
     log.info("%s: %d bytes, after %d steps, parity within %.2g", settings.out, size, step, worst)
     if worst > TOLERANCE:
-        raise ValueError(f"{settings.out} differs from its checkpoint by {worst:.2g}, over {TOLERANCE}")
+        raise ValueError(
+            f"{settings.out} differs from its checkpoint by {worst:.2g}, over {TOLERANCE}"
+        )
 
 
 if __name__ == "__main__":

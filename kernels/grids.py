@@ -44,7 +44,7 @@ def collect(
             if count < found.shape[0]:
                 count += 1
             else:
-                row = np.argmin(found[:, 0])
+                row = int(np.argmin(found[:, 0]))
                 if found[row, 0] >= score:
                     continue
             x, y = (np.float32(j) + half) * pitch - half, (np.float32(i) + half) * pitch - half
@@ -67,7 +67,18 @@ def _overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     across = max(min(a[3], b[3]) - max(a[1], b[1]), zero)
     down = max(min(a[4], b[4]) - max(a[2], b[2]), zero)
     first, second = (a[3] - a[1]) * (a[4] - a[2]), (b[3] - b[1]) * (b[4] - b[2])
-    return across * down / max(first + second - across * down, np.float32(1e-6))
+    return float(across * down / max(first + second - across * down, np.float32(1e-6)))
+
+
+@kernel("void(f4[:, ::1], i8, i8)")
+def _best_first(found: NDArray[np.float32], start: int, count: int) -> None:
+    """Swap the row with the highest score among ``start``…``count`` to ``start``."""
+    best = start
+    for row in range(start + 1, count):
+        if found[row, 0] > found[best, 0]:
+            best = row
+    for k in range(15):
+        found[start, k], found[best, k] = found[best, k], found[start, k]
 
 
 @kernel("i8(f4[:, ::1], i8, f4, f4[::1])")
@@ -97,12 +108,8 @@ def suppress(
     same = np.float32(0.6)
     kept = 0
     while kept < count:
-        best = kept
-        for row in range(kept + 1, count):
-            if found[row, 0] > found[best, 0]:
-                best = row
+        _best_first(found, kept, count)
         for k in range(15):
-            found[kept, k], found[best, k] = found[best, k], found[kept, k]
             spare[k] = found[kept, 0] * found[kept, k]
         total, left = found[kept, 0], kept + 1
         for row in range(kept + 1, count):

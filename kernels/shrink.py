@@ -19,7 +19,7 @@ class Spans:
 
 
 def spans(width: int, columns: int, step: float) -> Spans:
-    """Work out the spans of ``columns`` pixels, each ``step`` of the row's ``width`` pixels wide."""
+    """Give the spans of ``columns`` pixels, each ``step`` of the row's ``width`` pixels wide."""
     left = np.minimum(np.arange(columns) * step, width - 1e-3)
     right = np.minimum(left + step, width)
     starts = np.floor(left + 1e-6).astype(np.int64)
@@ -42,14 +42,15 @@ def _average(
     line: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
-    """Fill ``out``'s first rows and columns with means over ``step`` rows and each span's columns."""
+    """Fill the corner of ``out`` with means over ``step`` rows and each span's columns."""
     zero, one, columns = np.float32(0.0), np.float32(1.0), starts.shape[0]
     for i in range(rows):
         above = np.float32(i) * step
         below = min(above + step, np.float32(height))
-        first = min(np.int64(above), height - 1)
+        first = min(int(above), height - 1)
         line[:width] = zero
-        for row in range(first, min(np.int64(np.ceil(below)), height)):
+        last = min(int(np.ceil(below)), height)
+        for row in range(first, last):
             part = min(np.float32(row) + one, below) - max(np.float32(row), above)
             source = plane[row]
             for column in range(width):
@@ -108,14 +109,14 @@ def shrink(
     out : float32 [3, H, W], RGB 0…1
         Overwritten.
     """
-    half, zero, one = np.float32(0.5), np.float32(0.0), np.float32(1.0)
+    zero, one = np.float32(0.0), np.float32(1.0)
     columns, across, down = luma_starts.shape[0], (width + 1) // 2, (height + 1) // 2
-    step = np.float32(height) / np.float32(rows)
+    step = height / rows
     _average(y, width, height, step, luma_starts, luma_shares, rows, line, out[0])
     if u.shape[0] >= height:
         down = height
     else:
-        step *= half
+        step *= 0.5
     _average(u, across, down, step, chroma_starts, chroma_shares, rows, line, out[1])
     _average(v, across, down, step, chroma_starts, chroma_shares, rows, line, out[2])
     m = coefficients

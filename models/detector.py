@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 STRIDES = (8, 16, 32)
 """Pixels of the network's input between two cells of each output grid."""
@@ -34,15 +35,27 @@ class DetectorSettings:
             raise ValueError(f"widths, depths and neck must be positive, not {self}")
 
 
-class Convolution(nn.Sequential):
-    """A convolution with batch statistics and a rectifier: [B, C, H, W] -> [B, D, H/s, W/s]."""
+class Convolution(nn.Module):
+    """A convolution with batch statistics, rectified: [B, C, H, W] -> [B, D, H/s, W/s]."""
 
     def __init__(self, inside: int, outside: int, *, size: int = 3, stride: int = 1) -> None:
-        super().__init__(
-            nn.Conv2d(inside, outside, size, stride, size // 2, bias=False),
-            nn.BatchNorm2d(outside),
-            nn.ReLU(inplace=True),
-        )
+        super().__init__()
+        self.filter = nn.Conv2d(inside, outside, size, stride, size // 2, bias=False)
+        self.norm: nn.BatchNorm2d | None = nn.BatchNorm2d(outside)
+
+    def linear(self, x: Tensor) -> Tensor:
+        """Filter and normalise ``x``."""
+        x = self.filter(x)
+        return x if self.norm is None else self.norm(x)
+
+    def fold(self) -> None:
+        """Take the batch statistics into the filter, for a network that only runs."""
+        if self.norm is not None:
+            self.filter, self.norm = fuse_conv_bn_eval(self.filter, self.norm), None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Filter, normalise and rectify ``x``."""
+        return functional.relu(self.linear(x))
 
 
 class Residual(nn.Module):
@@ -51,12 +64,11 @@ class Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = Convolution(width, width)
-        self.second = nn.Conv2d(width, width, 3, 1, 1, bias=False)
-        self.norm = nn.BatchNorm2d(width)
+        self.second = Convolution(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Refine ``x``."""
-        return functional.relu(x + self.norm(self.second(self.first(x))))
+        return functional.relu(x + self.second.linear(self.first(x)))
 
 
 def _stage(inside: int, outside: int, depth: int) -> nn.Sequential:

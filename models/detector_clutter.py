@@ -37,7 +37,11 @@ def _clouds(out: Pixels, random: np.random.Generator) -> None:
     height, width = out.shape[:2]
     rough = out.astype(np.float32)
     for cells in random.choice([4, 8, 16, 32, 64, 128], int(random.integers(1, 4)), replace=False):
-        shape = (int(cells), int(random.choice([1, 2, 4]) * cells // 2 + 1), int(random.choice([1, 3])))
+        shape = (
+            int(cells),
+            int(random.choice([1, 2, 4]) * cells // 2 + 1),
+            int(random.choice([1, 3])),
+        )
         noise = random.normal(0, random.uniform(8, 55), shape).astype(np.float32)
         grown = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
         rough += grown.reshape(height, width, -1)
@@ -48,7 +52,9 @@ def _shapes(out: Pixels, random: np.random.Generator) -> None:
     """Draw boxes, lines and polygons: furniture, screens, frames, edges."""
     height, width = out.shape[:2]
     for _ in range(random.integers(3, 25)):
-        ends = (random.random((4, 2)) * (1.4 * width, 1.4 * height) - (0.2 * width, 0.2 * height)).astype(int)
+        ends = (
+            random.random((4, 2)) * (1.4 * width, 1.4 * height) - (0.2 * width, 0.2 * height)
+        ).astype(int)
         first, second = tuple(map(int, ends[0])), tuple(map(int, ends[1]))
         thick = int(random.choice([-1, 1, 2, 5, 12]))
         match random.integers(3):
@@ -70,13 +76,27 @@ def _rounds(out: Pixels, random: np.random.Generator) -> None:
         turn = float(random.uniform(0, 180))
         cv2.ellipse(out, centre, axes, turn, 0, 360, _colour(random), -1, cv2.LINE_AA)
         if random.random() < 0.5:
-            cv2.ellipse(out, centre, axes, turn, 0, 360, _colour(random), int(random.integers(1, 5)))
+            cv2.ellipse(
+                out, centre, axes, turn, 0, 360, _colour(random), int(random.integers(1, 5))
+            )
         for ring in range(int(random.integers(0, 4))):
             share = 0.8 - 0.22 * ring
             inner = (max(1, int(axes[0] * share)), max(1, int(axes[1] * share)))
-            cv2.ellipse(out, centre, inner, turn, 0, float(random.uniform(60, 360)), _colour(random), int(random.choice([-1, 1, 3])))
+            cv2.ellipse(
+                out,
+                centre,
+                inner,
+                turn,
+                0,
+                float(random.uniform(60, 360)),
+                _colour(random),
+                int(random.choice([-1, 1, 3])),
+            )
         if random.random() < 0.3:
-            end = centre[0] + int(random.normal(0, radius / 2)), centre[1] + int(random.normal(0, radius / 2))
+            end = (
+                centre[0] + int(random.normal(0, radius / 2)),
+                centre[1] + int(random.normal(0, radius / 2)),
+            )
             cv2.line(out, centre, end, _colour(random), int(random.integers(1, 5)), cv2.LINE_AA)
 
 
@@ -89,7 +109,9 @@ def _dots(out: Pixels, random: np.random.Generator) -> None:
         colour = np.clip(base + random.normal(0, spread, 3), 0, 255).astype(int)
         centre = (int(random.random() * width), int(random.random() * height))
         axes = tuple(int(v) for v in np.maximum(1, random.uniform(0.3, 1, 2) * size))
-        cv2.ellipse(out, centre, axes, float(random.uniform(0, 180)), 0, 360, tuple(map(int, colour)), -1)
+        cv2.ellipse(
+            out, centre, axes, float(random.uniform(0, 180)), 0, 360, tuple(map(int, colour)), -1
+        )
 
 
 def _text(out: Pixels, random: np.random.Generator) -> None:
@@ -99,7 +121,11 @@ def _text(out: Pixels, random: np.random.Generator) -> None:
         letters = "".join(chr(c) for c in random.integers(33, 127, random.integers(1, 18)))
         place = (int(random.uniform(-0.2, 0.9) * width), int(random.random() * height))
         size, thick = float(random.uniform(0.3, 4)), int(random.integers(1, 8))
-        font = int(random.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_COMPLEX]))
+        font = int(
+            random.choice(
+                [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_COMPLEX]
+            )
+        )
         cv2.putText(out, letters, place, font, size, _colour(random), thick, cv2.LINE_AA)
 
 
@@ -116,7 +142,9 @@ def _stripes(out: Pixels, random: np.random.Generator) -> None:
             cv2.line(out, (left, row), (width, row), _colour(random), int(random.integers(1, 6)))
 
 
-def hand(out: Pixels, centre: tuple[float, float], size: float, random: np.random.Generator) -> None:
+def hand(
+    out: Pixels, centre: tuple[float, float], size: float, random: np.random.Generator
+) -> None:
     """Draw something of skin with finger-like limbs, about ``size`` pixels large, into ``out``."""
     colour = np.array(skin(random), float)
     angle, spread = random.uniform(0, 2 * np.pi), random.uniform(0.05, 0.3)
@@ -129,17 +157,38 @@ def hand(out: Pixels, centre: tuple[float, float], size: float, random: np.rando
         shade = tuple(int(v) for v in np.clip(colour * random.uniform(0.75, 1.1), 0, 255))
         cv2.line(out, palm, tip, shade, limb, cv2.LINE_AA)
     axes = (max(1, int(size * 0.4)), max(1, int(size * 0.32)))
-    cv2.ellipse(out, palm, axes, float(np.degrees(angle)), 0, 360, tuple(int(v) for v in colour), -1, cv2.LINE_AA)
+    cv2.ellipse(
+        out,
+        palm,
+        axes,
+        float(np.degrees(angle)),
+        0,
+        360,
+        tuple(int(v) for v in colour),
+        -1,
+        cv2.LINE_AA,
+    )
 
 
 def _hands(out: Pixels, random: np.random.Generator) -> None:
     height, width = out.shape[:2]
     for _ in range(random.integers(1, 4)):
-        hand(out, (random.random() * width, random.random() * height), (0.05 + 0.45 * random.random()) * height, random)
+        hand(
+            out,
+            (random.random() * width, random.random() * height),
+            (0.05 + 0.45 * random.random()) * height,
+            random,
+        )
 
 
 _LAYERS: tuple[Callable[[Pixels, np.random.Generator], None], ...] = (
-    _clouds, _shapes, _rounds, _dots, _text, _stripes, _hands,
+    _clouds,
+    _shapes,
+    _rounds,
+    _dots,
+    _text,
+    _stripes,
+    _hands,
 )
 
 

@@ -151,13 +151,17 @@ def judge(pictures: Iterator[Pixels], detect: Callable[[Pixels], Rows], teacher:
                 best = int(shared[:, face].argmax())
                 overlaps.append(float(shared[best, face]))
                 points, true = mine[best, 5:].reshape(5, 2), theirs[face, 4:14].reshape(5, 2)
-                eyes = max(1.0, float(np.linalg.norm(true[0] - true[1])), 0.3 * float(sides[face, 0]))
+                eyes = max(
+                    1.0, float(np.linalg.norm(true[0] - true[1])), 0.3 * float(sides[face, 0])
+                )
                 distances.append(float(np.linalg.norm(points - true, axis=1).mean()) / eyes)
     means = [float(np.mean(values)) if values else float("nan") for values in (overlaps, distances)]
     return Found(count, faces, found, frames_found, frames, false, *means)
 
 
-def _crops(picture: Pixels, boxes: NDArray[np.float32], count: int, random: np.random.Generator) -> Iterator[Pixels]:
+def _crops(
+    picture: Pixels, boxes: NDArray[np.float32], count: int, random: np.random.Generator
+) -> Iterator[Pixels]:
     """Cut up to ``count`` parts of a picture that touch none of ``boxes``."""
     height, width = picture.shape[:2]
     made = 0
@@ -166,7 +170,10 @@ def _crops(picture: Pixels, boxes: NDArray[np.float32], count: int, random: np.r
             return
         part_w = int(random.uniform(0.2, 0.8) * width)
         part_h = int(min(height, part_w * random.choice([0.5625, 0.75, 1.0])))
-        left, top = int(random.integers(0, width - part_w + 1)), int(random.integers(0, height - part_h + 1))
+        left, top = (
+            int(random.integers(0, width - part_w + 1)),
+            int(random.integers(0, height - part_h + 1)),
+        )
         across = np.minimum(left + part_w, boxes[:, 2]) - np.maximum(left, boxes[:, 0])
         down = np.minimum(top + part_h, boxes[:, 3]) - np.maximum(top, boxes[:, 1])
         if ((across > 0) & (down > 0)).any():
@@ -180,7 +187,9 @@ def _faceless(data: Path) -> Iterator[Pixels]:
     random = np.random.default_rng(20_000_003)
     teacher = Teacher(data / "models/yunet/yunet_n_dynamic.onnx")
     second = BlazeFace(data / "models/mediapipe_onnx/face_detection_short_range.onnx")
-    tiles = [path for path in sorted((data / "faces_ai/tiles").glob("*.jpg")) if is_held_out(path.name)]
+    tiles = [
+        path for path in sorted((data / "faces_ai/tiles").glob("*.jpg")) if is_held_out(path.name)
+    ]
     portraits = sorted((data / "faces_real_cc0").glob("*.jpg"))
     sources: list[tuple[Pixels, int]] = [
         (cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), 10) for path in tiles + portraits
@@ -232,7 +241,8 @@ def evaluate(settings: Evaluation) -> dict[str, object]:
     def note(name: str, found: Found) -> None:
         share = 100 * found.frames_found / max(1, found.frames)
         log.info(
-            "%-24s %4d/%4d frames (%6.2f %%), faces %4d/%4d, false %3d of %4d, overlap %.3f, points %.3f",
+            "%-24s %4d/%4d frames (%6.2f %%), faces %4d/%4d, false %3d of %4d, "
+            "overlap %.3f, points %.3f",
             *(name, found.frames_found, found.frames, share, found.found, found.faces, found.false),
             *(found.pictures, found.overlap, found.points),
         )
@@ -243,14 +253,18 @@ def evaluate(settings: Evaluation) -> dict[str, object]:
         note(name, judge(iter(frames), detect, teacher))
     portraits = sorted((data / "faces_real_cc0").glob("*.jpg"))[::every]
     note("portraits (CC0)", judge(_read(portraits), detect, teacher))
-    tiles = [path for path in sorted((data / "faces_ai/tiles").glob("*.jpg")) if is_held_out(path.name)]
+    tiles = [
+        path for path in sorted((data / "faces_ai/tiles").glob("*.jpg")) if is_held_out(path.name)
+    ]
     note("AI tiles kept out", judge(_read(tiles[::every]), detect, teacher))
     free = read_clip(data / "clips/pyfeat/no_face.mp4", every)
     deceived = sum(len(detect(frame)) for frame in free)
     log.info("no_face.mp4: %d false faces in %d frames", deceived, len(free))
     files = faceless(data, settings.cache)[::every]
     scores = [float(detect(picture)[:, 0].max(initial=0)) for picture in _read(files)]
-    wrong = [(file.name, round(score, 3)) for file, score in zip(files, scores, strict=True) if score]
+    wrong = [
+        (file.name, round(score, 3)) for file, score in zip(files, scores, strict=True) if score
+    ]
     log.info("faceless: %d of %d deceive it: %s", len(wrong), len(files), wrong[:12])
     result |= {"no_face": [deceived, len(free)], "faceless": [len(wrong), len(files)]}
     return result

@@ -124,5 +124,7 @@ def losses(grids: tuple[Tensor, ...], faces: Tensor, unsure: Tensor) -> Losses:
     box = 1 - _overlap(torch.cat([middle - half, middle + half], 1), face_of[:, :4])
     points = centre.repeat(1, 5) + cell[:, 4:] * step
     size = (face_of[:, 2:4] - face_of[:, :2]).prod(1, keepdim=True).sqrt()
-    away = functional.smooth_l1_loss(points / size, face_of[:, 4:] / size, beta=0.02, reduction="none")
+    away = functional.smooth_l1_loss(
+        points / size, face_of[:, 4:] / size, beta=0.02, reduction="none"
+    )
     return Losses((wrong**2 * score).sum() / count, box.sum() / count, away.sum() / (10 * count))

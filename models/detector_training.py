@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
 from swapcast.models.detector import Detector
-from swapcast.models.detector_data import Batch, Batches, Composer, Material, read_material
+from swapcast.models.detector_compose import Batch, Batches, Composer
+from swapcast.models.detector_data import Material, read_material
 from swapcast.models.detector_loss import losses
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,10 @@ class Run:
     def __init__(self, settings: Training) -> None:
         self.settings = settings
         torch.manual_seed(settings.seed)
-        self.network = Detector().to(memory_format=torch.channels_last)
+        self.network = Detector()
+        for parameter in self.network.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.average = Average(self.network)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=settings.rate, weight_decay=settings.decay
@@ -169,7 +173,7 @@ def train(settings: Training) -> None:
     torch.set_num_threads(settings.threads)
     cv2.setNumThreads(1)  # OpenCV's own threads would not live on in the processes that compose
     run = Run(settings)
-    material = read_material(settings.data)
+    material = read_material(settings.data, settings.out / "labels.npz")
     log.info("%d labelled pictures, from step %d", len(material.faces), run.step)
     composer = Composer(material, np.random.default_rng(settings.seed + run.step))
     batches = _batches(material, settings, run.step)
@@ -177,8 +181,8 @@ def train(settings: Training) -> None:
     start = time.perf_counter()
     with SummaryWriter(str(settings.out)) as board:
         while run.step < settings.steps:
-            for name, value in run.learn(next(batches)).items():
-                sums[name] = sums.get(name, 0.0) + float(value) / 50
+            for name, part in run.learn(next(batches)).items():
+                sums[name] = sums.get(name, 0.0) + float(part) / 50
             if run.step % 50 == 0:
                 pace = (time.perf_counter() - start) / 50
                 text = " ".join(f"{name} {value:.4f}" for name, value in sums.items())
@@ -190,7 +194,9 @@ def train(settings: Training) -> None:
                 run.save()
             if run.step >= settings.mine_from and run.step % settings.mine_every == 0:
                 added = mine(run.average.network, material, composer, 400)
-                log.info("%d of 400 faceless pictures deceive it; kept %d", added, len(material.hard))
+                log.info(
+                    "%d of 400 faceless pictures deceive it; kept %d", added, len(material.hard)
+                )
                 batches = _batches(material, settings, run.step)
 
 

@@ -28,11 +28,11 @@ class Detection:
     """A face that was found."""
 
     box: NDArray[np.float32]
-    """float32 [4]: left, top, right, bottom in luma pixels of the frame; may reach over its edge."""
+    """float32 [4]: left, top, right, bottom in luma pixels; may reach over the frame's edge."""
     score: float
     """How sure the detector is, 0…1."""
     points: Points
-    """float32 [5, 2]: the eye on the picture's left, the other eye, nose tip, left and right mouth corner."""
+    """float32 [5, 2]: the eye on the picture's left, the other eye, nose tip, mouth corners."""
 
 
 class FindsFaces(Protocol):
@@ -92,7 +92,7 @@ class Detector:
         shapes = list(runner.shapes.items())
         if len(shapes) != 1 or len(shapes[0][1]) != 4 or shapes[0][1][1] != 3:
             raise ModelError(
-                f"this network takes {dict(runner.shapes)}, a detector takes one picture [1, 3, H, W]; "
+                f"this network takes {dict(runner.shapes)}, a detector one [1, 3, H, W]; "
                 "give a network exported by swapcast.export.detector"
             )
         if not 0 < threshold < 1:

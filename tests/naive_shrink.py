@@ -21,7 +21,7 @@ def shrink(
     size: tuple[int, int],
     shape: tuple[int, int],
 ) -> NDArray[np.float64]:
-    """float64 [3, H, W]: the picture, made ``size`` (columns, rows) large, in the corner of ``shape``."""
+    """float64 [3, H, W]: the picture ``size`` (columns, rows) large, in the corner of ``shape``."""
     columns, rows = size
     step_x, step_y = width / columns, height / rows
     levels = []
@@ -33,7 +33,9 @@ def shrink(
         picture = plane[:down, :across].astype(float)
         left = covered(down, rows, step_y if tall else step_y / 2)
         levels.append(left @ picture @ covered(across, columns, step_x / halved).T)
-    mixed = np.einsum("ck,kij->cij", coefficients.astype(float), np.stack([*levels, np.ones((rows, columns))]))
+    mixed = np.einsum(
+        "ck,kij->cij", coefficients.astype(float), np.stack([*levels, np.ones((rows, columns))])
+    )
     out = np.zeros((3, *shape))
     out[:, :rows, :columns] = np.clip(mixed, 0, 1)
     return out
