@@ -65,3 +65,108 @@ def test_a_virtual_camera_through_its_life(machine, tmp_path):
         assert error[:2].max() == 0, f"black and white in {reader}"
         assert error.max() <= 2, f"colours in {reader}"
     assert seen["size"] == [1280, 720]
+
+
+# The talker's head stays inside: left, top, right, bottom.
+CLIP, HEAD = "data/clips/grid/swiz3n.mpg", (84, 24, 256, 270)
+WIDTH, HEIGHT, CELL = 360, 288, 16
+
+
+def numbered(clip, folder):
+    """Return 64 frames of a clip as planes, uint8 [64, rows · 3 / 2, columns], with numbers.
+
+    Six cells at the top left, black or white, are the number's bits. The clip `webcam.nut` is made
+    of them, at 5 frames a second: the machine is slow.
+    """
+    decode = ["ffmpeg", "-loglevel", "error", "-i", clip, "-pix_fmt", "yuv420p"]
+    raw = subprocess.run([*decode, "-f", "rawvideo", "-"], capture_output=True, check=True).stdout
+    frames = np.frombuffer(raw, np.uint8).reshape(-1, HEIGHT * 3 // 2, WIDTH)[:64].copy()
+    luma, chroma = frames[:, :HEIGHT], frames[:, HEIGHT:].reshape(len(frames), 2, -1, WIDTH // 2)
+    chroma[:, :, : CELL // 2, : 6 * CELL // 2] = 128
+    for number, rows in enumerate(luma):
+        for bit in range(6):
+            rows[:CELL, bit * CELL : (bit + 1) * CELL] = 235 if number >> bit & 1 else 16
+    encode = f"ffmpeg -loglevel error -f rawvideo -pix_fmt yuv420p -s {WIDTH}x{HEIGHT} -r 5 -i -"
+    store = [*encode.split(), "-c:v", "rawvideo", folder / "webcam.nut"]
+    subprocess.run(store, input=frames.tobytes(), check=True)
+    return frames
+
+
+def number_of(luma):
+    cells = luma[:CELL, : 6 * CELL].reshape(CELL, 6, CELL).mean(axis=(0, 2))
+    return sum(int(cell > 128) << bit for bit, cell in enumerate(cells))
+
+
+def split(planes):
+    """Return luma, U and V as int16."""
+    chroma = planes[HEIGHT:].reshape(2, HEIGHT // 2, WIDTH // 2).astype(np.int16)
+    return planes[:HEIGHT].astype(np.int16), chroma[0], chroma[1]
+
+
+def warm(*options):
+    """Compile the kernels for the machine's processor on this one, which is faster."""
+    live = [sys.executable, "-m", "swapcast.realtime", "live", "--sink", "null", "--seconds", "2"]
+    subprocess.run([*live, *options], check=True, env=os.environ | GENERIC_PROCESSOR)
+
+
+def test_live_from_a_webcam_to_a_virtual_camera(machine, shared, tmp_path):
+    frames = numbered(shared / CLIP, tmp_path)
+    warm("--source", tmp_path / "webcam.nut", "--face", "demo")
+    machine(tmp_path, "live.py", tmp_path, tmp_path / "webcam.nut", "--face", "demo")
+    told = json.loads((tmp_path / "told.json").read_text())
+
+    # It starts twice on the same device, which the driver leaves dead in between.
+    assert told["states"] == ["free", "busy", "dead", "busy"]
+    assert told["exit codes"] == [0, 0]
+
+    planes = np.load(tmp_path / "planes.npy")
+    left, top, right, bottom = HEAD
+    outside = np.ones((HEIGHT, WIDTH), bool)
+    outside[top:bottom, left:right] = False
+    inside_face = np.s_[top + 60 : bottom - 40, left + 50 : right - 50]
+    numbers, swapped = [], 0
+    for picture in planes:
+        luma, u, v = split(picture)
+        numbers.append(number_of(luma))
+        was, was_u, was_v = split(frames[numbers[-1]])
+        assert np.abs(luma - was)[outside].max() <= 3
+        for chroma, before in ((u, was_u), (v, was_v)):
+            assert np.array_equal(chroma[outside[::2, ::2]], before[outside[::2, ::2]])
+        swapped += np.abs(luma - was)[inside_face].mean() > 3
+    assert len(set(numbers)) >= 6, f"OpenCV saw it moving: {numbers}"
+    assert swapped >= len(planes) - 1, "the face is another one"
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["faces"]["swapped"] > 0
+
+    seen = np.load(tmp_path / "chromium.npy")
+    assert seen.shape[1:] == (HEIGHT, WIDTH, 3)
+    lumas = seen @ np.array([0.299, 0.587, 0.114]) * 219 / 255 + 16
+    chromium_numbers = [number_of(luma) for luma in lumas]
+    assert len(set(chromium_numbers)) >= 3, f"Chromium saw it moving: {chromium_numbers}"
+    for luma, number in zip(lumas, chromium_numbers, strict=True):
+        was = frames[number][:HEIGHT].astype(float)
+        assert np.abs(luma - was)[outside].mean() <= 3
+        assert np.abs(luma - was)[inside_face].mean() > 3
+
+
+WHITE, BLACK, RED, GREEN = (255, 255, 255), (0, 0, 0), (255, 0, 0), (0, 255, 0)
+BLUE, YELLOW, CYAN, GREY = (0, 0, 255), (255, 255, 0), (0, 255, 255), (128, 128, 128)
+BARS = np.array([WHITE, BLACK, RED, GREEN, BLUE, YELLOW, CYAN, GREY], np.uint8)
+
+
+def test_full_range_bars_of_a_webcam_come_out_right(machine, tmp_path):
+    width, height = 640, 360
+    image = np.repeat(BARS, width // 8, axis=0)[None].repeat(height, axis=0)
+    encode = f"ffmpeg -loglevel error -f rawvideo -pix_fmt rgb24 -s {width}x{height} -r 5 -i -"
+    clip = tmp_path / "webcam.nut"
+    jpeg = ["-c:v", "mjpeg", "-q:v", "1", "-pix_fmt", "yuvj422p", clip]
+    subprocess.run([*encode.split(), *jpeg], input=image.tobytes() * 20, check=True)
+    warm("--source", clip, "--guard", "pass")
+    machine(tmp_path, "live.py", tmp_path, clip, "--guard", "pass")
+    middle = [width // 16 + n * width // 8 for n in range(8)]
+    chromium = np.median(np.load(tmp_path / "chromium.npy"), axis=0)[height // 2, middle]
+    opencv = np.load(tmp_path / "opencv.npy")[height // 2, middle, ::-1].astype(float)
+    for reader, colours in (("Chromium", chromium), ("OpenCV", opencv)):
+        error = np.abs(colours - BARS.astype(float)).max(axis=1)
+        assert error[:2].max() <= 2, f"black and white in {reader}: {colours[:2]}"
+        assert error.max() <= 8, f"colours in {reader}: {colours}"
