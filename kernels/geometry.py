@@ -151,6 +151,32 @@ def five_points(landmarks: Points) -> Points:
     return np.stack([*eyes, landmarks[30], landmarks[48], landmarks[54]]).astype(np.float32)
 
 
+_ARC = np.array([0.35, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0, 0.9, 0.7, 0.35])[:, None]
+
+
+def face_outline(landmarks: Points, forehead: float) -> Points:
+    """Give the points whose convex hull is the face, forehead included.
+
+    The 68 landmarks end at the brows. A face's forehead is about as high as its nose is long, so
+    the brows are set again that far up, in an arc.
+
+    Parameters
+    ----------
+    landmarks : float32 [68, 2]
+        In the order of the 68-point (Multi-PIE) scheme.
+    forehead : float, 0…1
+        How much of the forehead belongs to it.
+
+    Returns
+    -------
+    float32 [78, 2]
+        The landmarks, and ten points above the brows.
+    """
+    brows = landmarks[17:27]
+    up = brows.mean(0) - landmarks[33]  # from below the nose
+    return np.concatenate([landmarks, brows + forehead * _ARC * up]).astype(np.float32)
+
+
 def crop_affine(points: Points, template: str, size: int) -> Affine:
     """Place a crop of one kind on a face.
 
