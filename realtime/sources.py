@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from swapcast.realtime.camera import Wish, camera
 from swapcast.realtime.clip import Clip
 from swapcast.realtime.errors import SourceError
 from swapcast.realtime.frame import Frame
+from swapcast.realtime.network import SCHEMES, stream
 from swapcast.realtime.synthetic import Synthetic
-
-_ADDRESSES = ("rtsp", "rtsps", "srt", "udp", "rtp", "tcp", "http", "https", "rtmp", "rtmps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +101,11 @@ def open_source(
             stop=stop,
             clock=clock,
         )
+    if spec.isdigit() or spec.startswith("/dev/"):
+        wish = Wish(settings.width, settings.height, settings.fps, settings.pixel_format)
+        return camera(spec, wish, stop=stop, on_event=on_event, clock=clock)
+    if spec.partition("://")[0].lower() in SCHEMES and "://" in spec:
+        return stream(spec, loop=settings.loop, stop=stop, on_event=on_event, clock=clock)
     path = Path(spec)
     if not path.exists():
         raise SourceError(
