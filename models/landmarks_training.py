@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -177,7 +178,8 @@ class _Run:
     def learn(self, made: Batch) -> dict[str, float]:
         """Take one step; its rate falls along a cosine over the training time."""
         done = min(self.spent / (self.settings.minutes * 60), 1.0)
-        rate = self.settings.rate * min(1, (self.step + 1) / 200) * (1 + np.cos(np.pi * done)) / 2
+        rate = self.settings.rate * min(1.0, (self.step + 1) / 200)
+        rate *= (1 + math.cos(math.pi * done)) / 2
         for group in self.optimiser.param_groups:
             group["lr"] = rate + 1e-5
         losses = loss_of(self.model, made)

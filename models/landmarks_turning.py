@@ -93,7 +93,7 @@ def seen(mesh: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.uint
         np.add.at(normals, faces[(faces < 468).all(1)][:, corner], across)
     facing = normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-9)
     facing = facing * np.sign(facing[[4, 5, 197]].mean())
-    return (facing[MESH_68] > -0.25).astype(np.uint8)
+    return np.asarray(facing[MESH_68] > -0.25, np.uint8)
 
 
 def turned(
