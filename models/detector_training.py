@@ -39,7 +39,7 @@ class Training:
     batch: int = 32
     """Pictures a batch."""
     rate: float = 2e-3
-    """Highest learning rate; it rises over the first 200 steps and falls along a cosine to 0."""
+    """Highest learning rate; it rises over the first tenth, at most 200 steps, then falls to 0."""
     decay: float = 2e-2
     """Weight decay."""
     workers: int = 1
@@ -81,7 +81,8 @@ class Average:
 def rate_at(step: int, settings: Training) -> float:
     """Give the learning rate of a step."""
     share = min(1.0, step / settings.steps)
-    return settings.rate * min(1.0, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * share))
+    warm = min(200.0, max(1.0, settings.steps / 10))
+    return settings.rate * min(1.0, (step + 1) / warm) * (0.5 + 0.5 * math.cos(math.pi * share))
 
 
 @torch.no_grad()

@@ -107,7 +107,7 @@ def test_a_face_in_the_grids_comes_out_in_frame_pixels() -> None:
     frame = frame_of(np.zeros((720, 1280, 3), np.uint8))
     (face,) = Detector(Fixed(grids))(frame)
     centre = (np.array([103.5 + 8, 71.5 - 4]) + 0.5) * 4 - 0.5
-    assert np.allclose(face.box, np.tile(centre, 2) + [-128, -160, 128, 160], atol=1e-3)
+    assert np.allclose(face.box, np.tile(centre, 2) + np.array([-128, -160, 128, 160]), atol=1e-3)
     assert face.score == pytest.approx(1 / (1 + np.exp(-2.0)))
     places = (np.array([103.5, 71.5]) + 16 * (np.arange(10) / 4).reshape(5, 2) + 0.5) * 4 - 0.5
     assert np.allclose(face.points, places, atol=1e-3)
