@@ -151,7 +151,7 @@ def five_points(landmarks: Points) -> Points:
     return np.stack([*eyes, landmarks[30], landmarks[48], landmarks[54]]).astype(np.float32)
 
 
-_ARC = np.array([0.35, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0, 0.9, 0.7, 0.35])[:, None]
+_ARC = np.array([0.15, 0.55, 0.85, 1.0, 1.0, 1.0, 1.0, 0.85, 0.55, 0.15])[:, None]
 
 
 def face_outline(landmarks: Points, forehead: float) -> Points:

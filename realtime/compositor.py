@@ -29,6 +29,7 @@ Box = NDArray[np.float32]
 _SLATE = (0.16, 0.20, 0.24)  # RGB 0…1 of the plain picture
 _FOREHEAD = 0.6  # how much of the forehead wears the swap; hair begins at 1, sometimes lower
 _FEATHER = 0.07  # of the crop's side: how deep the mask's soft edge is
+_REACH = 1.06  # of a landmark's way from the face's middle: cheeks stand out beyond their landmarks
 _HIDDEN = 0.7  # share of its way from the face's middle at which an unseen landmark counts
 _TONE_RATE = 0.08  # of the way to a new difference in colour, each frame
 _TONE_JUMP = 0.08  # change of a face's mean colour, 0…1, that means another light or another scene
@@ -179,8 +180,8 @@ class Compositor:
         if not (np.isfinite(landmarks).all() and np.isfinite(visibility).all()):
             raise ValueError("a landmark is not a finite number")
         middle = landmarks.mean(0)
-        seen = _HIDDEN + (1 - _HIDDEN) * np.minimum(2 * visibility[:, None], 1)
-        outline = face_outline(middle + seen * (landmarks - middle), _FOREHEAD)
+        reach = _REACH * (_HIDDEN + (1 - _HIDDEN) * np.minimum(2 * visibility[:, None], 1))
+        outline = face_outline(middle + reach * (landmarks - middle), _FOREHEAD)
         points = transform(invert(affine), outline)
         out: Mask = self._buffers.take((size, size), np.float32)
         hull(points, max(_FEATHER * size, 1.0), self._edges, out)
