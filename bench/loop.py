@@ -50,7 +50,9 @@ def main(settings: Loop) -> None:
             say=lambda text: print(text, file=sys.stderr),
         )
     for stage, figures in report["stages_ms"].items():
-        print(f"{stage:<16} " + "  ".join(f"{key} {value:7.2f} ms" for key, value in figures.items()))
+        print(
+            f"{stage:<16} " + "  ".join(f"{key} {value:7.2f} ms" for key, value in figures.items())
+        )
     latency = "  ".join(f"{key} {value:7.2f} ms" for key, value in report["latency_ms"].items())
     print(f"{'capture → sink':<16} {latency}")
     print(json.dumps(report))

@@ -1,10 +1,8 @@
 """Puts the parts of a run together: source, sound, analyser, swapper, sinks."""
 
-import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from swapcast.realtime.analyser import FaceAnalyser, open_analyser
-from swapcast.realtime.audio import Sound, SoundLine, advised_delay_ms, clip_sound, listening
-from swapcast.realtime.audio import microphone as microphone_sound
+from swapcast.realtime.audio import SoundLine, advised_delay_ms
 from swapcast.realtime.clip import Clip
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.errors import SettingError, SwapcastError
 from swapcast.realtime.face_command import face_store
+from swapcast.realtime.listening import listening
 from swapcast.realtime.loop import convert, run
+from swapcast.realtime.mailbox import Latest
 from swapcast.realtime.meter import Meter, write_report
 from swapcast.realtime.settings import Convert, Engine, Live
 from swapcast.realtime.sinks import Sink, SinkSettings, open_sink
@@ -58,7 +57,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
         meter.event(text)
         say(text)
 
-    plays: queue.SimpleQueue[float] = queue.SimpleQueue()
+    plays: Latest[float] = Latest()
     source = open_source(
         settings.source,
         SourceSettings(
@@ -79,10 +78,16 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
     ]
     with ExitStack() as stack:
         swap, analyse = _faces(settings, sinks, meter, stack, detached=True)
-        if lines:
-            sounds = _sounds(settings.audio, source, partial(_plays, plays, stop.is_set))
-            stack.enter_context(listening(sounds, list(lines.values())))
-        # The sound's thread waits for the clip to start and sees ``stop`` when the run has ended.
+        stack.enter_context(
+            listening(
+                settings.audio,
+                list(lines.values()),
+                clip=source.path if isinstance(source, Clip) else None,
+                plays=plays,
+                stop=stop.is_set,
+                on_event=event,
+            )
+        )
         stack.callback(stop.set)
         run(source, analyse, swap, sinks, meter, stop=stop, seconds=settings.seconds)
     if any(spec.startswith("virtual") for spec in settings.sink):
@@ -161,25 +166,6 @@ def _faces(
         colours=[sink.colour for sink in sinks],
     )
     return swap, analyse
-
-
-def _sounds(
-    wanted: str, source: Source, starts: Callable[[], Iterator[float]]
-) -> Callable[[], Iterable[Sound]]:
-    if wanted != "source":
-        return lambda: microphone_sound(wanted)
-    if not isinstance(source, Clip):
-        raise SettingError(f"--audio source: {source.name} is no clip; name a sound device")
-    return lambda: clip_sound(source.path, starts())
-
-
-def _plays(plays: "queue.SimpleQueue[float]", stopped: Callable[[], bool]) -> Iterator[float]:
-    """Give the time at which the clip starts, each time it does."""
-    while not stopped():
-        try:
-            yield plays.get(timeout=0.2)
-        except queue.Empty:
-            continue
 
 
 def _report(

@@ -202,8 +202,8 @@ def _summary(report: Mapping[str, Any]) -> str:
     if not latency:
         return "no frame came through"
     return (
-        f"{report['fps']:.1f} fps, latency p50 {latency['p50']:.0f} ms, p99 {latency['p99']:.0f} ms; "
+        f"{report['fps']:.1f} fps, "
+        f"latency p50 {latency['p50']:.0f} ms, p99 {latency['p99']:.0f} ms; "
         f"frames: {frames['emitted']} out, {frames['dropped']} dropped, "
         f"{frames['repeated']} repeated; {_faces(report)}"
     )
-

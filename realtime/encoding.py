@@ -110,6 +110,7 @@ class EncodedSink:
         self._container: OutputContainer | None = None
         self._sound: Track | None = None
         self._end = 0.0
+        self._whole = False  # after a failed write FFmpeg may only be told to close the file
 
     def __enter__(self) -> "EncodedSink":
         """See that the file can be written; encoding starts with the first picture.
@@ -137,6 +138,7 @@ class EncodedSink:
             If the disk is full, or the other end of the stream has gone.
         """
         with telling(self.name):
+            self._whole = False
             container = self._container or self._begin(picture)
             frame = as_frame(fitted(picture, self._first))
             frame.pts, frame.time_base = self._times(picture), self._times.tick
@@ -144,6 +146,7 @@ class EncodedSink:
             if self._sound is not None:
                 container.mux(list(self._sound.packets(self._end)))
             container.mux(self._video.encode(frame))
+            self._whole = True
 
     def _encoder(self) -> str:
         usual: Codec = "vp9" if self._suffix == ".webm" else "h264"
@@ -159,6 +162,8 @@ class EncodedSink:
             header = "delay_moov" if offline else "empty_moov"
             options["movflags"] = f"frag_keyframe+default_base_moof+{header}"
             options["frag_duration"] = "1000000"
+        elif not self._form:
+            options["cluster_time_limit"] = "1000"
         container = av.open(self.name, "w", format=self._form, container_options=options)
         self._container = self._open.enter_context(container)
         self._first = first
@@ -214,11 +219,11 @@ class EncodedSink:
             If that cannot be written, and nothing else had gone wrong before.
         """
         with finishing(self.name, kind), self._open:
-            if self._container is not None:
+            if self._container is not None and self._whole:
                 if self._sound is not None:
                     self._container.mux(list(self._sound.rest(self._end)))
                 self._container.mux(self._video.encode())
-            elif self._claimed:
+            if self._container is None and self._claimed:
                 Path(self.name).unlink(missing_ok=True)
 
 

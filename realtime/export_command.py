@@ -96,4 +96,3 @@ def _thumbnail(face: Identity) -> bytes:
                 if done:
                     return bytes(data)
     raise SwapcastError("no thumbnail could be drawn of the new face")
-

@@ -54,7 +54,8 @@ def fitted(picture: Picture, like: Picture) -> Picture:
     packed = np.asarray(scaled.to_ndarray(), np.uint8).reshape(-1)
     small = replace(picture, data=packed, width=width, height=height)
     large = replace(picture, data=data, width=like.width, height=like.height, colour=like.colour)
-    for part, whole in zip(small.planes, large.planes, strict=True):
-        top, left = (whole.shape[0] - part.shape[0]) // 2, (whole.shape[1] - part.shape[1]) // 2
-        whole[top : top + part.shape[0], left : left + part.shape[1]] = part
+    left, top = (like.width - width) // 4, (like.height - height) // 4  # in pixels of chroma
+    for part, whole, step in zip(small.planes, large.planes, (2, 1, 1), strict=True):
+        rows, columns = part.shape
+        whole[top * step : top * step + rows, left * step : left * step + columns] = part
     return large

@@ -30,6 +30,7 @@ class GifSink:
         self._container: OutputContainer | None = None
         self._made = False
         self._last = -1
+        self._whole = False  # after a failed write FFmpeg may only be told to close the file
 
     def __enter__(self) -> "GifSink":
         """See that the file can be written."""
@@ -45,17 +46,18 @@ class GifSink:
             If the disk is full.
         """
         with telling(self.name):
+            self._whole = False
             if self._container is None:
                 self._open(picture)
             ticks = round((picture.captured_at - self._first.captured_at) / _TICK)
-            if ticks <= self._last:
-                return
-            self._last = ticks
-            frame = as_frame(fitted(picture, self._first))
-            frame = frame.reformat(format="bgra", src_colorspace=frame.colorspace)
-            frame.pts, frame.time_base = ticks, _TICK
-            self._graph.vpush(frame)
-            self._drain()
+            if ticks > self._last:
+                self._last = ticks
+                frame = as_frame(fitted(picture, self._first))
+                frame = frame.reformat(format="bgra", src_colorspace=frame.colorspace)
+                frame.pts, frame.time_base = ticks, _TICK
+                self._graph.vpush(frame)
+                self._drain()
+            self._whole = True
 
     def _open(self, first: Picture) -> None:
         self._first = first
@@ -92,9 +94,10 @@ class GifSink:
         with finishing(self.name, kind):
             if self._container is not None:
                 with self._container:
-                    self._graph.vpush(None)
-                    self._drain()
-                    self._container.mux(self._video.encode())
+                    if self._whole:
+                        self._graph.vpush(None)
+                        self._drain()
+                        self._container.mux(self._video.encode())
             elif self._made:
                 self._path.unlink(missing_ok=True)
 
@@ -107,7 +110,7 @@ def _palette_graph(width: int, height: int) -> Graph:
     )
     split = graph.add("split")
     choose = graph.add("palettegen", "stats_mode=single")
-    use = graph.add("paletteuse", "new=1:dither=bayer")
+    use = graph.add("paletteuse", "new=1:dither=sierra2_4a")
     source.link_to(split)
     split.link_to(choose, 0, 0)
     split.link_to(use, 1, 0)

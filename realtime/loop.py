@@ -61,9 +61,10 @@ def run(
     seconds: float | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Carry the newest frame from ``source`` to every sink until the source ends or ``stop`` is set.
+    """Carry the newest frame from ``source`` to every sink until the source ends.
 
-    With ``seconds`` it also ends so long after the first frame was finished. A sink that fails is left out, with an event, as long as another one is there.
+    It also ends when ``stop`` is set, and ``seconds`` after the first frame was finished. A sink
+    that fails is left out, with an event, as long as another one is there.
 
     Raises
     ------
@@ -73,7 +74,9 @@ def run(
     with ExitStack() as stack, _quick_switching():
         outlets = [stack.enter_context(_outlet(sink, meter)) for sink in sinks]
         frames = stack.enter_context(on_thread("capture", lambda: _capture(source, meter)))
-        analysed = stack.enter_context(on_thread("analyse", lambda: _analyse(frames, analyse, meter)))
+        analysed = stack.enter_context(
+            on_thread("analyse", lambda: _analyse(frames, analyse, meter))
+        )
         numbers = stack.enter_context(
             on_thread("swap", lambda: _swap(analysed, swap, outlets, meter))
         )

@@ -196,4 +196,3 @@ def since_process_start() -> float:
 
 
 _IMPORTED = time.monotonic()
-

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -111,7 +112,7 @@ def open_sink(spec: str, settings: SinkSettings) -> Sink:
         "list": ListSink,
         "window": WindowSink,
         "virtual": VirtualCamera,
-        "-": lambda: Y4mSink(sys.stdout.buffer, offline=settings.offline),
+        "-": lambda: Y4mSink(_standard_output(), offline=settings.offline),
     }
     if spec in words:
         return words[spec]()
@@ -127,3 +128,8 @@ def open_sink(spec: str, settings: SinkSettings) -> Sink:
         f"no sink {spec!r}; give virtual, window, null, -, a file ending in "
         f"{', '.join(VIDEO_SUFFIXES)} or .gif, or an rtmp://, srt://, udp:// or rtp:// address"
     )
+
+
+def _standard_output() -> FileIO:
+    """Return standard output without a buffer, which could not be emptied once the reader left."""
+    return FileIO(sys.stdout.fileno(), "wb", closefd=False)

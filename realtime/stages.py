@@ -97,9 +97,7 @@ class FaceSwap:
         hidden = bool(regions)
         if hidden and self._mode == "freeze" and self._shown:
             return {
-                colour: replace(
-                    picture, number=frame.number, captured_at=frame.captured_at
-                )
+                colour: replace(picture, number=frame.number, captured_at=frame.captured_at)
                 for colour, picture in self._shown.items()
             }
         boxes = () if self._mode == "pass" else tuple(regions)

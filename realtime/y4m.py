@@ -2,10 +2,18 @@
 
 from fractions import Fraction
 from types import TracebackType
-from typing import BinaryIO
+from typing import Protocol
 
 from swapcast.realtime.errors import SinkError
 from swapcast.realtime.frame import Colour, Picture
+
+
+class Pipe(Protocol):
+    """What bytes can be written to."""
+
+    def write(self, data: memoryview, /) -> int:
+        """Write at least the first of ``data``; say how many."""
+        ...
 
 
 class Y4mSink:
@@ -17,7 +25,7 @@ class Y4mSink:
 
     Parameters
     ----------
-    pipe : binary file
+    pipe : binary file, unbuffered
         Stays open; it belongs to the caller.
     offline : bool
         Write every picture exactly once.
@@ -27,7 +35,7 @@ class Y4mSink:
     colour: Colour | None = Colour("bt601", full_range=False)  # the form has no word for others
     fills_gaps = False
 
-    def __init__(self, pipe: BinaryIO, *, offline: bool = False) -> None:
+    def __init__(self, pipe: Pipe, *, offline: bool = False) -> None:
         self._pipe = pipe
         self._offline = offline
         self._first: Picture | None = None
@@ -47,19 +55,23 @@ class Y4mSink:
         try:
             if self._first is None:
                 self._first = picture
-                self._pipe.write(_header(picture))
+                self._send(_header(picture))
             if (picture.width, picture.height) != (self._first.width, self._first.height):
                 raise SinkError(
                     f"the picture changed from {self._first.width}×{self._first.height} to "
                     f"{picture.width}×{picture.height}; a pipe cannot follow, start it again"
                 )
             for _ in range(self._due(picture, self._first)):
-                self._pipe.write(b"FRAME\n")
-                self._pipe.write(picture.data.data)
+                self._send(b"FRAME\n")
+                self._send(picture.data.data)
                 self._written += 1
-            self._pipe.flush()
         except (OSError, ValueError) as error:
             raise SinkError(f"the program that reads the pipe has gone ({error})") from error
+
+    def _send(self, data: bytes | memoryview) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[self._pipe.write(left) :]
 
     def _due(self, picture: Picture, first: Picture) -> int:
         if self._offline:
@@ -73,7 +85,7 @@ class Y4mSink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Nothing is held back: `write` flushes."""
+        """Nothing is held back."""
 
 
 def _header(picture: Picture) -> bytes:

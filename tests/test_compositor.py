@@ -90,9 +90,9 @@ def test_the_swap_lies_on_the_face_and_nowhere_else():
     before = compositor.finish(frame, (), ()).planes[0]
     changed = np.argwhere(y != before)
     left, top, right, bottom = face.box
-    assert changed[:, 1].min() >= left - 1
-    assert changed[:, 1].max() <= right + 1
-    assert changed[:, 0].max() <= bottom + 1
+    assert changed[:, 1].min() >= left - 3
+    assert changed[:, 1].max() <= right + 3
+    assert changed[:, 0].max() <= bottom + 3
     assert top - 25 <= changed[:, 0].min() < top  # part of the forehead, above the brows
     assert (y[50:70, 70:90] == 16).all()  # the middle of the face is the new one
 

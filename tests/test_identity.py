@@ -54,7 +54,9 @@ def test_a_pack_without_consent_is_refused(tmp_path):
 def test_a_consent_record_that_does_not_hold_is_refused(tmp_path, field, value, why):
     write_face(FACE, tmp_path / "a.face")
     changed = rewritten(
-        tmp_path / "a.face", tmp_path / "b.face", lambda about: about["consent"].update({field: value})
+        tmp_path / "a.face",
+        tmp_path / "b.face",
+        lambda about: about["consent"].update({field: value}),
     )
     with pytest.raises(ConsentError, match=why):
         read_face(changed)
@@ -69,7 +71,10 @@ def test_consent_holds_on_its_last_day():
 
 def test_another_network_under_the_same_record_is_refused(tmp_path):
     write_face(FACE, tmp_path / "a.face")
-    with zipfile.ZipFile(tmp_path / "a.face") as old, zipfile.ZipFile(tmp_path / "b.face", "w") as new:
+    with (
+        zipfile.ZipFile(tmp_path / "a.face") as old,
+        zipfile.ZipFile(tmp_path / "b.face", "w") as new,
+    ):
         for name in old.namelist():
             new.writestr(name, b"another" if name == "swapper.onnx" else old.read(name))
     with pytest.raises(ConsentError, match=r"swapper\.onnx is not the one"):

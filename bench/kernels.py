@@ -1,0 +1,182 @@
+"""What a frame costs outside the networks, on one core, beside the same steps made with OpenCV."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swapcast.bench.timing import Result, compare, publish
+from swapcast.kernels.colour import yuv_from_rgb
+from swapcast.kernels.geometry import TEMPLATES, invert, transform
+from swapcast.kernels.paste import paste
+from swapcast.realtime.compositor import Compositor
+from swapcast.realtime.frame import Colour, Face, Frame
+
+SIZE = 256
+"""Side of the crops."""
+
+
+def main(json_path: Path | None = None) -> dict[str, Any]:
+    """Measure, print and write the results.
+
+    Parameters
+    ----------
+    json_path : where to write them, or None
+
+    Returns
+    -------
+    dict
+        ``{"metadata": …, "results": […]}``.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        results: list[Result] = []
+        for width, height, side in ((1920, 1080, 560), (1280, 720, 373), (1280, 720, 256)):
+            results += _steps(width, height, side)
+    finally:
+        cv2.setNumThreads(threads)
+    return publish(results, json_path, threads=1, crop=SIZE)
+
+
+def _steps(width: int, height: int, side: int) -> list[Result]:
+    scene = _Scene(width, height, side)
+    where = f"{height}p, face of {side} px"
+    results: list[Result] = []
+    for step in ("crop", "mask", "colour", "render", "range", "paste", "whole frame"):
+        ours, twin = scene.ours[step], scene.twins.get(step)
+        things: dict[str, Callable[[], object]] = {f"{step}, {where}": ours}
+        if twin is not None:
+            things[f"{step} by OpenCV, {where}"] = twin
+        results += compare(things, against=f"{step} by OpenCV, {where}" if twin else None)
+    return results
+
+
+class _Scene:
+    """A picture with one face, and each step on it: ours and OpenCV's."""
+
+    def __init__(self, width: int, height: int, side: int) -> None:
+        rng = np.random.default_rng(0)
+        noise = rng.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+        self.bgr = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+        self.i420 = cv2.cvtColor(self.bgr, cv2.COLOR_BGR2YUV_I420)
+        flat = self.i420.reshape(-1)
+        luma, chroma = width * height, width * height // 4
+        half = height // 2, width // 2
+        planes = (
+            flat[:luma].reshape(height, width),
+            flat[luma : luma + chroma].reshape(half),
+            flat[luma + chroma :].reshape(half),
+        )
+        self.frame = Frame(*planes, width, height, Colour("bt601", False), 0, 0.0)
+        zoom, turn = side / SIZE, np.radians(6)
+        a, b = zoom * np.cos(turn), zoom * np.sin(turn)
+        left, top = (width - side) / 2, (height - side) / 2
+        self.affine = np.array([[a, -b, left + side * 0.05], [b, a, top - side * 0.05]], np.float32)
+        self.face = _face(self.affine)
+        self.crop = np.empty((3, SIZE, SIZE), np.float32)
+        self.swapped = rng.random((3, SIZE, SIZE), np.float32)
+        self.compositor = Compositor()
+        self.compositor.crop(self.frame, self.affine, self.crop)
+        self.paste = self.compositor.paste(self.face, self.crop, self.swapped, None, self.affine)
+        self.picture = self.swapped.transpose(1, 2, 0)[..., ::-1].copy()
+        compositor, face = self.compositor, self.face
+        seen, full = face.visibility, Colour("bt601", True)
+        alone = compositor.finish(self.frame, (), ())
+        paste_of = self.paste.face, self.paste.mask, self.paste.affine
+        levels, scratch = yuv_from_rgb("bt601", False), np.empty_like(self.crop)
+        self.ours: dict[str, Callable[[], object]] = {
+            "crop": lambda: compositor.crop(self.frame, self.affine, self.crop),
+            "mask": lambda: compositor.mask(face.landmarks, seen, self.affine, SIZE),
+            "colour": lambda: compositor.match(1, self.crop, self.swapped, self.paste.mask),
+            "render": lambda: compositor.finish(self.frame, (), ()),
+            "range": lambda: compositor.finish(self.frame, (), (), full),
+            "paste": lambda: paste(*paste_of, levels, scratch, *alone.planes),
+            "whole frame": self._frame_ours,
+        }
+        frame_bgr = self.bgr.copy()
+        mask = _cv_mask(self.face.landmarks, self.affine)
+        copy = np.empty_like(self.i420)
+        self.twins: dict[str, Callable[[], object]] = {
+            "crop": lambda: _cv_crop(frame_bgr, self.affine),
+            "mask": lambda: _cv_mask(face.landmarks, self.affine),
+            "colour": lambda: _cv_colour(_cv_crop(frame_bgr, self.affine), self.picture, mask),
+            "render": lambda: np.copyto(copy, self.i420),
+            "paste": lambda: _cv_paste(frame_bgr, self.picture, mask, self.affine),
+            "whole frame": self._frame_twin,
+        }
+
+    def _frame_ours(self) -> object:
+        self.compositor.crop(self.frame, self.affine, self.crop)
+        paste: Paste = self.compositor.paste(self.face, self.crop, self.swapped, None, self.affine)
+        return self.compositor.finish(self.frame, (paste,), ())
+
+    def _frame_twin(self) -> object:
+        frame = cv2.cvtColor(self.i420, cv2.COLOR_YUV2BGR_I420)
+        crop = _cv_crop(frame, self.affine)
+        mask = _cv_mask(self.face.landmarks, self.affine)
+        picture = _cv_colour(crop, self.picture, mask)
+        _cv_paste(frame, picture, mask, self.affine)
+        return cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420)
+
+
+def _face(affine: NDArray[np.float32]) -> Face:
+    """Return a face whose landmarks lie around the middle of the crop."""
+    points = np.empty((68, 2), np.float32)
+    around = np.linspace(np.pi, 0, 17)
+    points[:17] = np.stack([0.5 + 0.22 * np.cos(around), 0.5 + 0.32 * np.sin(around)], 1)
+    points[17:27] = np.stack([np.linspace(0.3, 0.7, 10), np.full(10, 0.33)], 1)
+    points[27:] = (0.5, 0.55)
+    points[36:42], points[42:48], points[33] = (0.4, 0.4), (0.6, 0.4), (0.5, 0.56)
+    points = transform(affine, points * SIZE)
+    box = np.concatenate([points.min(0), points.max(0)]).astype(np.float32)
+    five = transform(affine, TEMPLATES["dfl_whole_face"] * SIZE)
+    return Face(box, 1.0, five, points, np.ones(68, np.float32), 1)
+
+
+def _cv_crop(frame: NDArray[np.uint8], affine: NDArray[np.float32]) -> NDArray[np.float32]:
+    crop = cv2.warpAffine(
+        frame, affine, (SIZE, SIZE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    return cv2.dnn.blobFromImage(crop, 1 / 255, swapRB=True)[0]
+
+
+def _cv_mask(landmarks: NDArray[np.float32], affine: NDArray[np.float32]) -> NDArray[np.float32]:
+    points = transform(invert(affine), landmarks)
+    mask = np.zeros((SIZE, SIZE), np.float32)
+    cv2.fillConvexPoly(mask, cv2.convexHull(points).astype(np.int32), 1.0)
+    return cv2.blur(mask, (19, 19))
+
+
+def _cv_colour(
+    crop: NDArray[np.float32], picture: NDArray[np.float32], mask: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    inside = (mask > 0.5).astype(np.uint8)
+    true = [cv2.mean(channel, inside)[0] for channel in crop[::-1]]
+    swapped = cv2.mean(picture, inside)[:3]
+    moved = picture * 255 + np.float32([255 * (a - b) for a, b in zip(true, swapped, strict=True)])
+    return cv2.convertScaleAbs(np.maximum(moved, 0))
+
+
+def _cv_paste(
+    frame: NDArray[np.uint8],
+    picture: NDArray[Any],
+    mask: NDArray[np.float32],
+    affine: NDArray[np.float32],
+) -> None:
+    """Blend within the box of the crop only, in uint8 with a float mask."""
+    corners = np.float32([[0, 0], [SIZE - 1, 0], [SIZE - 1, SIZE - 1], [0, SIZE - 1]])
+    left, top, wide, high = cv2.boundingRect(transform(affine, corners))
+    left, top = max(left, 0), max(top, 0)
+    part = frame[top : top + high, left : left + wide]
+    way = affine.copy()
+    way[:, 2] -= left, top
+    if picture.dtype != np.uint8:
+        picture = cv2.convertScaleAbs(picture, alpha=255)
+    size = part.shape[1], part.shape[0]
+    face = cv2.warpAffine(picture, way, size)
+    share = cv2.warpAffine(mask, way, size)
+    part[:] = cv2.blendLinear(face, part, share, 1 - share)
