@@ -1,6 +1,8 @@
 """What a frame costs outside the networks, on one core, beside the same steps made with OpenCV."""
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +17,29 @@ from swapcast.kernels.paste import paste
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.frame import Colour, Face, Frame
 
+Levels = NDArray[np.uint8]
+"""uint8 [h, w, 3], BGR."""
+
+Floats = NDArray[np.float32]
+
 SIZE = 256
 """Side of the crops."""
 
+_PLACES = ((1920, 1080, 560), (1280, 720, 373), (1280, 720, 256))  # width, height, side of the crop
 
-def main(json_path: Path | None = None) -> dict[str, Any]:
-    """Measure, print and write the results.
 
-    Parameters
-    ----------
-    json_path : where to write them, or None
+@dataclass(frozen=True, kw_only=True)
+class Kernels:
+    """Measure what a frame costs outside the networks; the last line printed is JSON."""
+
+    json: Path | None = None
+    """Write the results to this file as well."""
+    repeats: int = 200
+    """Calls of each step that count."""
+
+
+def main(settings: Kernels) -> dict[str, Any]:
+    """Measure, print and write the results; times are of this thread's processor time.
 
     Returns
     -------
@@ -35,23 +50,26 @@ def main(json_path: Path | None = None) -> dict[str, Any]:
     cv2.setNumThreads(1)
     try:
         results: list[Result] = []
-        for width, height, side in ((1920, 1080, 560), (1280, 720, 373), (1280, 720, 256)):
-            results += _steps(width, height, side)
+        for width, height, side in _PLACES:
+            results += _steps(_Scene(width, height, side), settings.repeats)
     finally:
         cv2.setNumThreads(threads)
-    return publish(results, json_path, threads=1, crop=SIZE)
+    return publish(results, settings.json, threads=1, clock="thread_time", crop=SIZE)
 
 
-def _steps(width: int, height: int, side: int) -> list[Result]:
-    scene = _Scene(width, height, side)
-    where = f"{height}p, face of {side} px"
+def _steps(scene: "_Scene", repeats: int) -> list[Result]:
     results: list[Result] = []
-    for step in ("crop", "mask", "colour", "render", "range", "paste", "whole frame"):
-        ours, twin = scene.ours[step], scene.twins.get(step)
-        things: dict[str, Callable[[], object]] = {f"{step}, {where}": ours}
-        if twin is not None:
-            things[f"{step} by OpenCV, {where}"] = twin
-        results += compare(things, against=f"{step} by OpenCV, {where}" if twin else None)
+    for step, ours in scene.ours.items():
+        name, twin = f"{step}, {scene.name}", f"{step} by OpenCV, {scene.name}"
+        things = {name: ours}
+        if step in scene.twins:
+            things[twin] = scene.twins[step]
+        results += compare(
+            things,
+            against=twin if step in scene.twins else None,
+            repeats=repeats,
+            clock=time.thread_time,
+        )
     return results
 
 
@@ -72,6 +90,7 @@ class _Scene:
             flat[luma + chroma :].reshape(half),
         )
         self.frame = Frame(*planes, width, height, Colour("bt601", False), 0, 0.0)
+        self.name = f"{height}p, face of {side} px"
         zoom, turn = side / SIZE, np.radians(6)
         a, b = zoom * np.cos(turn), zoom * np.sin(turn)
         left, top = (width - side) / 2, (height - side) / 2
@@ -82,7 +101,7 @@ class _Scene:
         self.compositor = Compositor()
         self.compositor.crop(self.frame, self.affine, self.crop)
         self.paste = self.compositor.paste(self.face, self.crop, self.swapped, None, self.affine)
-        self.picture = self.swapped.transpose(1, 2, 0)[..., ::-1].copy()
+        self.picture = (255 * self.swapped.transpose(1, 2, 0)[..., ::-1]).astype(np.uint8)
         compositor, face = self.compositor, self.face
         seen, full = face.visibility, Colour("bt601", True)
         alone = compositor.finish(self.frame, (), ())
@@ -103,7 +122,7 @@ class _Scene:
         self.twins: dict[str, Callable[[], object]] = {
             "crop": lambda: _cv_crop(frame_bgr, self.affine),
             "mask": lambda: _cv_mask(face.landmarks, self.affine),
-            "colour": lambda: _cv_colour(_cv_crop(frame_bgr, self.affine), self.picture, mask),
+            "colour": lambda: _cv_colour(self.crop, self.picture, mask),
             "render": lambda: np.copyto(copy, self.i420),
             "paste": lambda: _cv_paste(frame_bgr, self.picture, mask, self.affine),
             "whole frame": self._frame_twin,
@@ -111,8 +130,8 @@ class _Scene:
 
     def _frame_ours(self) -> object:
         self.compositor.crop(self.frame, self.affine, self.crop)
-        paste: Paste = self.compositor.paste(self.face, self.crop, self.swapped, None, self.affine)
-        return self.compositor.finish(self.frame, (paste,), ())
+        one = self.compositor.paste(self.face, self.crop, self.swapped, None, self.affine)
+        return self.compositor.finish(self.frame, (one,), ())
 
     def _frame_twin(self) -> object:
         frame = cv2.cvtColor(self.i420, cv2.COLOR_YUV2BGR_I420)
@@ -123,7 +142,7 @@ class _Scene:
         return cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420)
 
 
-def _face(affine: NDArray[np.float32]) -> Face:
+def _face(affine: Floats) -> Face:
     """Return a face whose landmarks lie around the middle of the crop."""
     points = np.empty((68, 2), np.float32)
     around = np.linspace(np.pi, 0, 17)
@@ -137,46 +156,38 @@ def _face(affine: NDArray[np.float32]) -> Face:
     return Face(box, 1.0, five, points, np.ones(68, np.float32), 1)
 
 
-def _cv_crop(frame: NDArray[np.uint8], affine: NDArray[np.float32]) -> NDArray[np.float32]:
-    crop = cv2.warpAffine(
-        frame, affine, (SIZE, SIZE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    )
-    return cv2.dnn.blobFromImage(crop, 1 / 255, swapRB=True)[0]
+def _cv_crop(frame: Levels, affine: Floats) -> Floats:
+    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    crop = cv2.warpAffine(frame, affine, (SIZE, SIZE), flags=way)
+    blob: Floats = cv2.dnn.blobFromImage(crop, 1 / 255, swapRB=True)[0]
+    return blob
 
 
-def _cv_mask(landmarks: NDArray[np.float32], affine: NDArray[np.float32]) -> NDArray[np.float32]:
+def _cv_mask(landmarks: Floats, affine: Floats) -> Floats:
     points = transform(invert(affine), landmarks)
     mask = np.zeros((SIZE, SIZE), np.float32)
     cv2.fillConvexPoly(mask, cv2.convexHull(points).astype(np.int32), 1.0)
-    return cv2.blur(mask, (19, 19))
+    blurred: Floats = cv2.blur(mask, (19, 19))
+    return blurred
 
 
-def _cv_colour(
-    crop: NDArray[np.float32], picture: NDArray[np.float32], mask: NDArray[np.float32]
-) -> NDArray[np.uint8]:
-    inside = (mask > 0.5).astype(np.uint8)
-    true = [cv2.mean(channel, inside)[0] for channel in crop[::-1]]
+def _cv_colour(crop: Floats, picture: Levels, mask: Floats) -> Levels:
+    """Shift the picture's mean colour to the crop's."""
+    inside = cv2.compare(mask, 0.5, cv2.CMP_GT)
+    true = [255 * cv2.mean(channel, inside)[0] for channel in crop[::-1]]
     swapped = cv2.mean(picture, inside)[:3]
-    moved = picture * 255 + np.float32([255 * (a - b) for a, b in zip(true, swapped, strict=True)])
-    return cv2.convertScaleAbs(np.maximum(moved, 0))
+    shift = [a - b for a, b in zip(true, swapped, strict=True)]
+    moved: Levels = cv2.add(picture, (*shift, 0.0))
+    return moved
 
 
-def _cv_paste(
-    frame: NDArray[np.uint8],
-    picture: NDArray[Any],
-    mask: NDArray[np.float32],
-    affine: NDArray[np.float32],
-) -> None:
+def _cv_paste(frame: Levels, picture: Levels, mask: Floats, affine: Floats) -> None:
     """Blend within the box of the crop only, in uint8 with a float mask."""
-    corners = np.float32([[0, 0], [SIZE - 1, 0], [SIZE - 1, SIZE - 1], [0, SIZE - 1]])
-    left, top, wide, high = cv2.boundingRect(transform(affine, corners))
-    left, top = max(left, 0), max(top, 0)
-    part = frame[top : top + high, left : left + wide]
+    ends = (0, 0), (SIZE - 1, 0), (SIZE - 1, SIZE - 1), (0, SIZE - 1)
+    left, top, wide, high = cv2.boundingRect(transform(affine, np.array(ends, np.float32)))
+    part = frame[max(top, 0) : top + high, max(left, 0) : left + wide]
     way = affine.copy()
-    way[:, 2] -= left, top
-    if picture.dtype != np.uint8:
-        picture = cv2.convertScaleAbs(picture, alpha=255)
+    way[:, 2] -= max(left, 0), max(top, 0)
     size = part.shape[1], part.shape[0]
-    face = cv2.warpAffine(picture, way, size)
     share = cv2.warpAffine(mask, way, size)
-    part[:] = cv2.blendLinear(face, part, share, 1 - share)
+    part[:] = cv2.blendLinear(cv2.warpAffine(picture, way, size), part, share, 1 - share)

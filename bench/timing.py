@@ -39,6 +39,7 @@ def compare(
     against: str | None = None,
     repeats: int = 200,
     warmup: int = 20,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[Result]:
     """Time several things in turns, so that what disturbs the machine disturbs all of them.
 
@@ -47,28 +48,31 @@ def compare(
     things : by name; a thing that works on a device must wait for it
     against : name of the one that the others are compared with
     repeats, warmup : calls of each that count, and that do not
+    clock : gives seconds
+        `time.thread_time` for work on this thread alone: what other programs take does not count.
     """
     taken: dict[str, list[float]] = {name: [] for name in things}
     for turn in range(warmup + repeats):
         for name, thing in things.items():
-            start = time.perf_counter()
+            start = clock()
             thing()
-            spent = time.perf_counter() - start
+            spent = clock() - start
             if turn >= warmup:
                 taken[name].append(spent * 1e3)
+    base = float(np.median(taken[against])) if against is not None else None
     results = []
     for name, times in taken.items():
-        lower, median, upper, late = np.percentile(times, (25, 50, 75, 95))
-        compared = against is not None and name != against
-        ratio = float(np.median(taken[against])) / float(median) if compared and against else None
-        numbers = (round(float(number), 4) for number in (median, late, upper - lower))
+        lower, median, upper, late = (float(x) for x in np.percentile(times, (25, 50, 75, 95)))
+        compared = base is not None and name != against
         results.append(
             Result(
                 name,
                 repeats,
-                *numbers,
-                None if ratio is None else round(ratio, 3),
-                against if compared else None,
+                median_ms=round(median, 4),
+                p95_ms=round(late, 4),
+                iqr_ms=round(upper - lower, 4),
+                ratio=round(base / median, 3) if base is not None and compared else None,
+                against=against if compared else None,
             )
         )
     return results

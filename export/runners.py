@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "directml", "coreml"]
-"""What computes: ``openvino`` is OpenVINO itself; the others are ONNX Runtime's execution providers."""
+"""What computes: ``openvino`` is OpenVINO itself, the others are ONNX Runtime's providers."""
 
 Array = NDArray[Any]
 
@@ -23,7 +23,7 @@ _ORT_NAMES = {
 
 
 class RunnerError(Exception):
-    """A network that cannot be loaded, or a provider that is not here. The text says which and why."""
+    """A network that cannot be loaded, or a provider that is not here. The text says which."""
 
 
 class Runner(Protocol):
@@ -88,7 +88,7 @@ def open_runner(model: Path | bytes, provider: Provider = "cpu", *, threads: int
         return _OnnxRuntime(model, provider, threads)
     except RunnerError:
         raise
-    except Exception as error:  # noqa: BLE001 - the libraries raise types of their own, some private
+    except Exception as error:  # the libraries raise types of their own, some of them private
         reason = str(error).strip().splitlines()[0][:200]
         raise RunnerError(f"{name} cannot be loaded by {provider}: {reason}") from error
 

@@ -19,9 +19,10 @@ from swapcast.export.parity import (
     check_parity,
     providers_here,
 )
+from swapcast.models.architectures import load_model
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from swapcast.models.shared_autoencoder import OneIdentity
-from swapcast.models.training import CHECKPOINT, load_model
+from swapcast.models.training import CHECKPOINT
 
 OPSET = 18
 

@@ -114,13 +114,17 @@ def face(
         visible = visible[MIRRORED]
     way = _way(size, rng, rough=rng.random() < 0.4)
     crop, points = _cut(picture, way, size), transform(invert(way), landmarks)
-    if rng.random() < 0.4:
-        mask = _cover(size, points, rng)
+    kind = rng.random()
+    if kind < 0.45:
+        if kind < 0.22:
+            covered, mask = _hand(crop, points, rng)
+        else:
+            mask = _cover(size, points, rng)
+            covered = _blend(crop, _texture(pool, crop, size, rng), mask)
         near = np.clip(points.round().astype(int), 0, size - 1)
         hidden = mask[near[:, 1], near[:, 0]] > 0.5
         if hidden.mean() < 0.75:
-            crop = _blend(crop, _texture(pool, crop, size, rng), mask)
-            visible = visible * ~hidden
+            crop, visible = covered, visible * ~hidden
     inside = ((points > -1) & (points < size)).all(1)
     return crop, points, visible * inside
 
@@ -161,33 +165,63 @@ def _no_face(pool: Pool, size: int, rng: np.random.Generator) -> Picture:
     return crop
 
 
+def _hand(
+    crop: Picture, points: Points, rng: np.random.Generator
+) -> tuple[Picture, NDArray[np.float32]]:
+    """Lay a hand over the face, in the colours of its skin: an arm, a palm, fingers, each round."""
+    size = crop.shape[0]
+    width = size * rng.uniform(0.06, 0.11)
+    angle = rng.uniform(0, 2 * np.pi)
+    away = np.array([np.cos(angle), np.sin(angle)])
+    side = np.array([-away[1], away[0]])
+    start = points[int(rng.integers(17, 68))] + rng.normal(0, 0.1 * size, 2)
+    palm = start + away * width * 3
+    skin = _skin(crop, rng)
+    whole = np.zeros((size, size), np.float32)
+    crop = crop.astype(np.float32)
+    spread, thumb = rng.uniform(0.85, 1.4), rng.choice([-1, 1])
+    limbs = [(palm, palm + away * size * 2, width * 3), (palm, palm + away, width * 4.4)]
+    for finger in rng.permutation(4)[: int(rng.integers(2, 5))]:
+        across = side * (finger - 1.5) * width * spread
+        bend = away + side * ((finger - 1.5) * 0.12 * spread + rng.normal(0, 0.12))
+        limbs.append((palm + across, palm + across - bend * width * rng.uniform(3, 5.5), width))
+    limbs.append((palm, palm + side * thumb * width * 3.4 - away * width, width * 1.1))
+    for root, tip, thick in limbs:
+        limb = np.zeros((size, size), np.uint8)
+        cv2.line(limb, _whole(root), _whole(tip), 255, max(2, int(thick)), cv2.LINE_AA)
+        depth = cv2.distanceTransform(limb, cv2.DIST_L2, 3) / max(thick / 2, 1)
+        light = 0.55 + 0.45 * np.sqrt(np.clip(depth, 0, 1))
+        mask = cv2.GaussianBlur(limb, (0, 0), 0.7).astype(np.float32) / 255
+        crop += mask[:, :, None] * (skin * light[:, :, None] - crop)
+        whole = np.maximum(whole, mask)
+    return np.clip(crop, 0, 255).astype(np.uint8), whole
+
+
+def _skin(crop: Picture, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Give a field of skin, float32 [S, S, 3]: like this face's, or of any tone."""
+    size = crop.shape[0]
+    tone = np.median(crop[size // 3 : 2 * size // 3, size // 3 : 2 * size // 3], (0, 1))
+    if rng.random() < 0.3:
+        tone = np.array([0.55, 0.7, 1.0]) * rng.uniform(60, 255) * rng.uniform(0.9, 1.1, 3)
+    spots = rng.normal(1, 0.12, (6, 6)).astype(np.float32)
+    light = cv2.resize(spots, (size, size), interpolation=cv2.INTER_CUBIC)
+    field = light[:, :, None] * (tone * rng.uniform(0.75, 1.3)).astype(np.float32)
+    return np.asarray(np.clip(field, 0, 255), np.float32)
+
+
 def _cover(size: int, points: Points, rng: np.random.Generator) -> NDArray[np.float32]:
     """Draw what may lie before a face: float32 [S, S], 0…1."""
     mask = np.zeros((size, size), np.uint8)
     x, y = points[int(rng.integers(len(points)))] + rng.normal(0, 0.08 * size, 2)
     x, y = int(x), int(y)
     kind = rng.random()
-    if kind < 0.35:  # a hand: a palm and fingers
-        angle, width = rng.uniform(0, 2 * np.pi), size * rng.uniform(0.05, 0.1)
-        away = np.array([np.cos(angle), np.sin(angle)])
-        side = np.array([-away[1], away[0]])
-        for finger in range(int(rng.integers(2, 6))):
-            root = np.array([x, y]) + side * (finger - 1.5) * width * 1.1
-            bend = rng.normal(0, 0.15) + (finger - 1.5) * 0.06
-            tip = root - (away + side * bend) * width * rng.uniform(2.5, 5)
-            cv2.line(mask, _whole(root), _whole(tip), 255, max(2, int(width)))
-        palm = np.array([x, y]) + away * width * 1.8
-        axes = _whole(np.array([width * 2.6, width * 2.9]))
-        cv2.ellipse(mask, _whole(palm), axes, np.degrees(angle), 0, 360, 255, -1)
-        arm = palm + away * size * 1.5
-        cv2.line(mask, _whole(palm), _whole(arm), 255, int(width * 3))
-    elif kind < 0.65:  # anything round
+    if kind < 0.5:  # anything round
         count = int(rng.integers(5, 12))
         turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
         radius = size * rng.uniform(0.06, 0.3) * rng.uniform(0.6, 1.3, count)
         outline = np.stack([x + radius * np.cos(turn), y + radius * np.sin(turn)], 1)
         cv2.fillPoly(mask, [outline.astype(np.int32)], 255)
-    elif kind < 0.85:  # a bar: a microphone, a strand, a cable
+    elif kind < 0.8:  # a bar: a microphone, a strand, a cable
         angle, far = rng.uniform(0, np.pi), size * 2
         along = np.array([np.cos(angle), np.sin(angle)]) * far
         start = np.array([x, y]) - along * float(rng.random() < 0.5)
@@ -208,14 +242,8 @@ def _texture(pool: Pool, crop: Picture, size: int, rng: np.random.Generator) -> 
     if kind < 0.4:
         patch = pool.backgrounds[int(rng.integers(len(pool.backgrounds)))]
         return np.asarray(cv2.resize(patch, (size, size)), np.uint8)
-    if kind < 0.8:  # skin: the face's own or another's, with soft light
-        tone = np.median(crop[size // 3 : 2 * size // 3, size // 3 : 2 * size // 3], (0, 1))
-        if rng.random() < 0.4:
-            tone = np.array([0.55, 0.7, 1.0]) * rng.uniform(60, 255) * rng.uniform(0.9, 1.1, 3)
-        light = cv2.resize(
-            rng.normal(1, 0.2, (5, 5)).astype(np.float32), (size, size), None, 0, 0, 2
-        )
-        return np.asarray(np.clip(tone * light[:, :, None], 0, 255).astype(np.uint8), np.uint8)
+    if kind < 0.8:
+        return _skin(crop, rng).astype(np.uint8)
     noise = rng.integers(0, 256, (int(rng.integers(1, 12)), int(rng.integers(1, 12)), 3), np.uint8)
     return np.asarray(
         cv2.resize(noise, (size, size), interpolation=int(rng.integers(0, 2))), np.uint8

@@ -7,20 +7,19 @@ A run is a folder: ``checkpoint.safetensors`` (go on from it, export from it), `
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from swapcast.models.architectures import load_model
 from swapcast.models.augmentation import Augmentation
 from swapcast.models.checkpoint import (
     Checkpoint,
@@ -29,6 +28,7 @@ from swapcast.models.checkpoint import (
     write_checkpoint,
 )
 from swapcast.models.faces import Faces, FaceSet, load_faces
+from swapcast.models.preview import preview
 from swapcast.models.shared_autoencoder import AutoencoderSettings, SharedAutoencoder
 
 CHECKPOINT, PREVIEW, LOG = "checkpoint.safetensors", "preview.png", "log.jsonl"
@@ -77,44 +77,6 @@ class TrainSettings:
                 raise TrainingError(f"--{name} is {value}; it must be above 0")
         if not 0 <= self.average < 1:
             raise TrainingError(f"--average is {self.average}; it must be at least 0 and below 1")
-
-
-def build(
-    architecture: str, settings: Mapping[str, object], identities: tuple[str, ...]
-) -> SharedAutoencoder:
-    """Make an untrained network from what a checkpoint says of it.
-
-    Raises
-    ------
-    CheckpointError
-        If this program does not know the architecture or a setting of it.
-    """
-    if architecture != "shared_autoencoder":
-        raise CheckpointError(f"unknown architecture {architecture!r}; update swapcast")
-    try:
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
-        form = AutoencoderSettings(**values)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"the network's settings do not fit this program: {error}") from error
-    return SharedAutoencoder(settings=form, identities=identities)
-
-
-def load_model(checkpoint: Checkpoint) -> SharedAutoencoder:
-    """Make the trained network of a checkpoint, with the running mean of its weights.
-
-    Raises
-    ------
-    CheckpointError
-        If the weights do not fit the settings.
-    """
-    model = build(checkpoint.architecture, checkpoint.settings, checkpoint.identities)
-    try:
-        model.load_state_dict(checkpoint.part("average"))
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"the checkpoint's weights do not fit its settings: {error}"
-        ) from error
-    return model.eval()
 
 
 class Training:
@@ -251,31 +213,6 @@ class Training:
         except RuntimeError as error:
             raise CheckpointError(f"the run to start from has another form: {error}") from error
 
-    def preview(self, count: int = 6) -> NDArray[np.uint8]:
-        """Draw ``count`` faces of each identity, and below them what every decoder makes of them.
-
-        Returns
-        -------
-        uint8 [rows, columns, 3], BGR
-        """
-        settings = self.settings.model
-        model = build("shared_autoencoder", asdict(settings), self.model.identities)
-        model.load_state_dict({name: value.cpu() for name, value in self.mean.items()})
-        rows = []
-        for faces in self.sets:
-            picked = np.linspace(0, len(faces.images) - 1, count).round().astype(int)
-            crops = [
-                cv2.resize(image, (settings.size,) * 2, interpolation=cv2.INTER_AREA)
-                for image in faces.images[picked]
-            ]
-            tensor = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
-            rows.append(np.hstack(crops))
-            with torch.no_grad():
-                for name in model.identities:
-                    made = model(tensor, name).face.permute(0, 2, 3, 1).numpy()
-                    rows.append(np.hstack([(255 * face).round().astype(np.uint8) for face in made]))
-        return np.ascontiguousarray(np.vstack(rows)[:, :, ::-1])
-
 
 def _load(entry: str, size: int) -> FaceSet:
     name, found, folders = entry.partition("=")
@@ -336,8 +273,10 @@ def train(
 
 def _save(training: Training, seconds: float) -> None:
     out = training.settings.out
-    write_checkpoint(training.checkpoint(), out / CHECKPOINT)
-    cv2.imwrite(str(out / PREVIEW), training.preview())
+    checkpoint = training.checkpoint()
+    write_checkpoint(checkpoint, out / CHECKPOINT)
+    sheet = preview(load_model(checkpoint), training.sets)
+    cv2.imwrite(str(out / PREVIEW), sheet)
     losses = {name: round(value, 5) for name, value in training.losses.items()}
     line = {"step": training.step, "seconds": round(seconds, 1), **losses}
     with (out / LOG).open("a") as log:

@@ -30,7 +30,7 @@ class Export:
     out: Path | None = None
     """The pack to write; nothing given: IDENTITY.face."""
     precision: Literal["fp32", "fp16"] = "fp16"
-    """Number format the weights are kept in. The pack is refused if it differs from the training."""
+    """Number format the weights are kept in."""
 
 
 def run(argv: Sequence[str], say: Callable[[str], None]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane: TypeAlias = NDArray[np.uint8]
-"""uint8 [rows, stride], C-contiguous. The picture is its left part; what lies right of it is padding."""
+"""uint8 [rows, stride], C-contiguous: the picture is its left part, padding lies right of it."""
 
 Affine: TypeAlias = NDArray[np.float32]
 """float32 [2, 3]: maps a crop's (x, y, 1) to the frame's (x, y).
@@ -43,7 +43,10 @@ class Frame:
     y: Plane
     """uint8 [height, stride ≥ width]."""
     u: Plane
-    """uint8 [chroma rows, stride ≥ (width + 1) // 2]: (height + 1) // 2 rows (4:2:0) or height rows (4:2:2)."""
+    """uint8 [chroma rows, stride ≥ (width + 1) // 2].
+
+    There are (height + 1) // 2 rows (4:2:0) or height rows (4:2:2).
+    """
     v: Plane
     """As ``u``."""
     width: int
@@ -70,11 +73,14 @@ class Face:
     score: float
     """How sure the analyser is that this is a face, 0…1."""
     points: Points
-    """float32 [5, 2]: the eye on the picture's left, the other eye, nose tip, left and right mouth corner."""
+    """float32 [5, 2]: left eye, right eye, nose tip, left and right corner of the mouth.
+
+    Left and right are the picture's.
+    """
     landmarks: Points
     """float32 [68, 2] in the order of the 68-point (Multi-PIE) scheme."""
     visibility: NDArray[np.float32]
-    """float32 [68], 0…1: how likely each landmark is seen, not hidden by a hand or the head itself."""
+    """float32 [68], 0…1: how likely each landmark is seen, not behind a hand or the head itself."""
     track: int = -1
     """Stays the same while the face is followed; -1 before tracking."""
 

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Closed(Exception):  # noqa: N818 - a request to stop, not a failure
+class Closed(Exception):
     """The other side has closed the door."""
 
 
