@@ -1,0 +1,178 @@
+"""Hair, ears, neck and shoulders: the picture around the face as a bent sheet that follows the head."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from swapcast.kernels.raster import corner_normals, rasterise
+from swapcast.models.head import BACK, FACE, PARTS, Floats, Head, Ints
+from swapcast.models.head_fit import Fit, Image, Pose, open_network
+from swapcast.models.head_light import Light
+from swapcast.models.head_skin import empty, fill
+
+STEP = 6
+"""Pixels of the picture between two points of the sheet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surround:
+    """The sheet: where it is at rest, what is on it, and how it follows."""
+
+    points: Floats
+    """float32 [n, 3]: head axes of the pose in the picture, centimetres."""
+    triangles: Ints
+    """int32 [m, 3]."""
+    picture: Floats
+    """float32 [h, w, 4]: linear red, green, blue, and the person's share."""
+    places: Floats
+    """float32 [n, 2]: (x, y) of each point in ``picture``."""
+    follow: Floats
+    """float32 [n, 1]: 1 turns with the head, 0 stays with the body."""
+    bound: Ints
+    """int32 [k]: vertices of the head whose movement the sheet shares."""
+    near: Ints
+    """int32 [j]: points of the sheet that share it."""
+    pull: Floats
+    """float32 [j, k]: how much of it."""
+    pose: Pose
+    """Of the head in the picture."""
+    shade: Floats
+    """float32 [n, 3]: light at each point in the picture."""
+
+    def placed(self, pose: Pose, moved: Floats) -> Floats:
+        """Return the sheet in camera axes, float32 [n, 3], for a head pose.
+
+        Parameters
+        ----------
+        pose : of the head
+        moved : float32 [k, 3]
+            How far the ``bound`` vertices are from where they were in the picture.
+        """
+        points = self.points.copy()
+        points[self.near] += self.pull @ moved
+        still = replace(self.pose, place=pose.place)
+        out: Floats = still.to_camera(points) * (1 - self.follow)
+        out += pose.to_camera(points) * self.follow
+        return out
+
+
+class PersonFinder:
+    """Says where a picture shows a person (selfie segmentation, sharpened along edges)."""
+
+    def __init__(self, path: Path) -> None:
+        self._run = open_network(path)
+
+    def __call__(self, picture: Image) -> Floats:
+        """Return float32 [h, w], 0…1, for a picture uint8 [h, w, 3] RGB."""
+        small = cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA)
+        coarse = self._run(small.astype(np.float32) / 255)[0].reshape(256, 256)
+        share = cv2.resize(coarse, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        guide = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+        fine = _guided(guide, np.clip(share, 0, 1), picture.shape[1] // 40, 2e-4)
+        return np.clip((fine - 0.25) / 0.6, 0, 1).astype(np.float32)
+
+
+def _guided(guide: Floats, values: Floats, radius: int, smooth: float) -> Floats:
+    """Smooth ``values`` but keep the edges of ``guide`` (guided filter, He et al. 2010)."""
+    window = (2 * radius + 1,) * 2
+    mean, level = cv2.blur(guide, window), cv2.blur(values, window)
+    slope = cv2.blur(guide * values, window) - mean * level
+    slope /= cv2.blur(guide * guide, window) - mean * mean + smooth
+    offset = level - slope * mean
+    out: Floats = cv2.blur(slope, window) * guide + cv2.blur(offset, window)
+    return out
+
+
+def make_surround(head: Head, fit: Fit, picture: Image, person: Floats, light: Light) -> Surround:
+    """Bend the picture over the head that was found in it.
+
+    Parameters
+    ----------
+    picture : uint8 [h, w, 3] RGB
+    person : float32 [h, w], 0…1
+    light : the picture's own
+    """
+    pad = picture.shape[0] // 3
+    linear = (picture.astype(np.float32) / 255) ** 2
+    solid = fill(linear, np.clip((person - 0.9) * 10, 0, 1) * 1.0)
+    solid = solid + (linear - solid) * np.clip(person * 2 - 1, 0, 1)[..., None]
+    rgba = np.concatenate([solid, person[..., None]], 2)
+    rgba = _extend(np.ascontiguousarray(rgba, np.float32), pad)
+    height, width = rgba.shape[:2]
+    vertices = head.move(head.shape(fit.shape), fit.strengths)
+    flat = fit.camera.project(fit.pose.to_camera(vertices))
+    flat[:, :2] += pad
+    depth = _depth(head, fit, flat, rgba[..., 3])
+    rows, columns = np.arange(0, height, STEP), np.arange(0, width, STEP)
+    x, y = (grid.ravel() for grid in np.meshgrid(columns, rows))
+    z = depth[y, x]
+    camera = np.stack([(x - pad - fit.camera.centre[0]) / fit.camera.focal * z,
+                       (y - pad - fit.camera.centre[1]) / fit.camera.focal * z, z], 1)  # fmt: skip
+    points = fit.pose.to_head(camera.astype(np.float32))
+    chin = vertices[head.landmarks[8], 1]
+    rise = np.clip((points[:, 1] - (chin - 8)) / 6.5, 0, 1)
+    follow = (rise * rise * (3 - 2 * rise)).astype(np.float32)[:, None]
+    triangles = _cells(rgba[..., 3], len(rows), len(columns))
+    normals = np.zeros_like(points)
+    corner_normals(camera.astype(np.float32), triangles, normals)
+    bound, near, pull = _bind(head, vertices, points)
+    return Surround(
+        points=points,
+        triangles=triangles,
+        picture=np.ascontiguousarray(rgba, np.float32),
+        places=np.stack([x, y], 1).astype(np.float32),
+        follow=follow,
+        bound=bound,
+        near=near,
+        pull=pull,
+        pose=fit.pose,
+        shade=light.on(normals),
+    )
+
+
+def _bind(head: Head, vertices: Floats, points: Floats) -> tuple[Ints, Ints, Floats]:
+    face = head.vertices_of(FACE)
+    bound = face[:: len(face) // 300].astype(np.int32)
+    spread = ((points[:, None, :2] - vertices[bound][None, :, :2]) ** 2).sum(2)
+    pull = np.exp(-spread / (2 * 0.9**2))
+    near = np.flatnonzero(pull.sum(1) > 0.02).astype(np.int32)
+    pull /= pull.sum(1, keepdims=True) + 0.6
+    return bound, near, np.ascontiguousarray(pull[near], np.float32)
+
+
+def _extend(rgba: Floats, pad: int) -> Floats:
+    """Continue shoulders beyond the picture: sideways they fall off, downwards they go straight."""
+    height, width = rgba.shape[:2]
+    columns, rows = np.meshgrid(
+        np.arange(-pad, width + pad, dtype=np.float32),
+        np.arange(-pad, height + pad, dtype=np.float32),
+    )
+    beyond = np.maximum(np.maximum(-columns, columns - width + 1), 0)
+    x, y = np.clip(columns, 2, width - 3), np.minimum(rows - 0.7 * beyond, height - 4)
+    out: Floats = cv2.remap(rgba, x, np.maximum(y, 0), cv2.INTER_LINEAR)
+    out[..., 3] *= y >= 0
+    return out
+
+
+def _depth(head: Head, fit: Fit, flat: Floats, person: Floats) -> Floats:
+    parts = [PARTS.index(FACE), PARTS.index(BACK)]
+    drawn = np.ascontiguousarray(head.triangles[np.isin(head.part, parts)])
+    depth, index, weights = empty(*person.shape)
+    rasterise(flat, drawn, depth, index, weights)
+    known = ((index >= 0) & (person > 0.5)).astype(np.float32)
+    middle = fit.pose.place[2]
+    depth = np.minimum(np.where(index >= 0, depth, middle), middle + 1.5)
+    full = fill(depth[..., None].astype(np.float32), known)[..., 0]
+    blur = max(person.shape[0] / 110, 1)
+    return cv2.GaussianBlur(full, (0, 0), blur).astype(np.float32)
+
+
+def _cells(person: Floats, rows: int, columns: int) -> Ints:
+    near = cv2.dilate(person, np.ones((2 * STEP + 1,) * 2, np.uint8))[::STEP, ::STEP]
+    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
+    wanted = first[near[: rows - 1, : columns - 1].ravel() > 0.02]
+    right, below, far = wanted + 1, wanted + columns, wanted + columns + 1
+    pairs = [np.stack([wanted, below, right], 1), np.stack([right, below, far], 1)]
+    return np.ascontiguousarray(np.concatenate(pairs), np.int32)
