@@ -113,11 +113,12 @@ def voice_lag(clip, path):
     for name in (clip, path):
         voice = np.zeros(4 * 16000)
         with av.open(str(name)) as container:
-            resampler = av.AudioResampler("fltp", "mono", 16000)
+            resampler, first = av.AudioResampler("fltp", "mono", 16000), None
             for frame in container.decode(audio=0):
                 for piece in resampler.resample(frame):
-                    first = round(float(piece.time) * 16000) + 1600
+                    first = round(float(piece.time) * 16000) + 1600 if first is None else first
                     voice[first : first + piece.samples] = piece.to_ndarray()[0]
+                    first += piece.samples
         voices.append(voice)
     before, after = (np.fft.rfft(voice, 1 << 17) for voice in voices)
     match = np.fft.irfft(before * np.conj(after))
@@ -151,7 +152,8 @@ def film(path, *, seconds, off=0.0, silent=(), opens_after=-0.5, seed=1):
                 times = end - START - np.arange(PIECE, 0, -1) / real_rate
                 if not any(first <= times[0] < last for first, last in silent):
                     heard_at = arrival(PIECE / RATE, arrives)
-                    line.put(Sound(clicks(times)[None], RATE, heard_at))
+                    claps = clicks(times) * (times[0] < seconds - 0.1)
+                    line.put(Sound(claps[None], RATE, heard_at))
                 sample += PIECE
             at = START + number / 30 + (rng.uniform(-0.002, 0.002) if number else 0)
             sink.write(bars(64, 48, at=at, number=number, flash=number % 30 == 0))
@@ -205,8 +207,8 @@ def test_silence_of_a_device_does_not_shift_what_follows(tmp_path):
     path = tmp_path / "out.mp4"
     film(path, seconds=10, silent=[(3.3, 4.1), (6.5, 8.2)])
     _, claps = heard(path)
-    assert [round(clap) for clap in claps] == [0, 1, 2, 3, 5, 6, 9]
-    assert [clap % 1 for clap in claps[1:]] == pytest.approx([0.005] * 6, abs=0.01)
+    assert [round(clap) for clap in claps] == [1, 2, 3, 5, 6, 9]
+    assert [clap % 1 for clap in claps] == pytest.approx([0.005] * 6, abs=0.01)
 
 
 def test_a_device_that_opens_late_is_in_step_from_its_first_sound(tmp_path):
@@ -251,7 +253,7 @@ def test_a_played_clip_stays_in_step(tmp_path):
     ):
         for frame in frames:
             work.wait(0.04 + rng.uniform(-0.01, 0.01))
-            flash = frame.y.mean() > 128
+            flash = frame.y[:, : frame.width].mean() > 128
             sink.write(bars(64, 48, at=frame.captured_at, number=frame.number, flash=flash))
         stop.set()
     skew = np.abs(skews(path))
