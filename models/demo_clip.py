@@ -19,7 +19,7 @@ from swapcast.models.performance import Limits, perform
 WIDTH, HEIGHT, FPS, RATE = 1280, 720, 30, 48_000
 ZOOM = 1.12
 """Pixels of the clip per pixel of the picture the person comes from."""
-LEFT, RIGHT, TOP = 190, 1090, 100
+LEFT, RIGHT, TOP = 170, 1110, 130
 """The part of the frame that the person may reach; the rest is background."""
 
 
@@ -79,7 +79,7 @@ def clip_frames(
     room = background(maker, picture)
     middle = np.float32(person.fit.camera.centre) * ZOOM
     face = person.fit.camera.project(np.float32([person.fit.pose.place]))[0, :2] * ZOOM
-    shift = np.float32([WIDTH / 2, HEIGHT * 0.475]) - face
+    shift = np.float32([WIDTH / 2, HEIGHT * 0.53]) - face
     centre = middle + shift - [LEFT, TOP]
     camera = Camera(person.fit.camera.focal * ZOOM, (float(centre[0]), float(centre[1])))
     for act in acts:

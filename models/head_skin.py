@@ -129,7 +129,9 @@ def lift_skin(head: Head, fit: Fit, picture: Image, person: Floats) -> Skin:
     shown = cv2.GaussianBlur(np.maximum(np.clip(certain, 0, 1), inner), (0, 0), 8)
     share *= cv2.GaussianBlur(cv2.erode(shown, np.ones((31, 31), np.uint8)), (0, 0), 12)
     full = fill(np.ascontiguousarray(both, np.float32), certain)
-    hair = fill(plain, (seen * sample(person, x, y) ** 2 * (maps[..., 3] > 0.15)).astype(np.float32))
+    inside = cv2.erode((person > 0.97).astype(np.float32), np.ones((9, 9), np.uint8))
+    covered_by = seen * sample(inside, x, y) * np.clip((maps[..., 3] - 0.35) * 5, 0, 1)
+    hair = fill(plain, covered_by.astype(np.float32))
     brow = _landmarks_in_texture(head)[19, 1]
     above = np.clip((brow + 20 - np.arange(SIDE, dtype=np.float32)) / 60, 0, 1)[:, None]
     full += (hair - full) * ((1 - share) * above)[..., None]

@@ -150,10 +150,12 @@ def _extend(rgba: Floats, pad: int) -> Floats:
         np.arange(-pad, height + pad, dtype=np.float32),
     )
     beyond = np.maximum(np.maximum(-columns, columns - width + 1), 0)
-    x, y = np.clip(columns, 2, width - 3), np.minimum(rows - 0.7 * beyond, height - 4)
-    out: Floats = cv2.remap(rgba, x, np.maximum(y, 0), cv2.INTER_LINEAR)
-    out[..., 3] *= y >= 0
-    return out
+    # The last columns and rows of a picture may be a border, so cloth is mirrored a little inside.
+    x, y = np.clip(columns, 3, width - 4), np.minimum(rows - 0.7 * beyond, height - 5)
+    share = cv2.remap(rgba[..., 3], x, np.maximum(y, 0), cv2.INTER_LINEAR) * (y >= 0)
+    x, y = x + np.clip(x - columns, -width, width), y - np.maximum(rows - height + 5, 0)
+    colour = cv2.remap(rgba[..., :3], x, np.clip(y, 0, height), cv2.INTER_LINEAR)
+    return np.concatenate([colour, share[..., None]], 2)
 
 
 def _depth(head: Head, fit: Fit, flat: Floats, person: Floats) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.geometry import Points, invert, transform
+from swapcast.models.landmarks_covers import blend, cover, hand, texture
 from swapcast.models.landmarks_data import FACE, REGION
 from swapcast.models.landmarks_turning import Picture
 
@@ -56,7 +57,15 @@ class Batch:
 
 
 def batch(pool: Pool, count: int, size: int, rng: np.random.Generator) -> Batch:
-    """Make ``count`` crops of ``size`` pixels, about a fifth of them without a face."""
+    """Make crops, about a fifth of them without a face.
+
+    Parameters
+    ----------
+    pool : Pool
+    count : int
+    size : pixels, side of the crops
+    rng : random numbers
+    """
     crops = np.empty((count, 3, size, size), np.float32)
     points = np.zeros((count, 68, 2), np.float32)
     presence, visible = np.zeros(count, np.float32), np.zeros((count, 68), np.float32)
@@ -117,10 +126,10 @@ def face(
     kind = rng.random()
     if kind < 0.45:
         if kind < 0.22:
-            covered, mask = _hand(crop, points, rng)
+            covered, mask = hand(crop, points, rng)
         else:
-            mask = _cover(size, points, rng)
-            covered = _blend(crop, _texture(pool, crop, size, rng), mask)
+            mask = cover(size, points, rng)
+            covered = blend(crop, texture(pool.backgrounds, crop, size, rng), mask)
         near = np.clip(points.round().astype(int), 0, size - 1)
         hidden = mask[near[:, 1], near[:, 0]] > 0.5
         if hidden.mean() < 0.75:
@@ -161,98 +170,8 @@ def _no_face(pool: Pool, size: int, rng: np.random.Generator) -> Picture:
     crop = np.full((size, size, 3), rng.uniform(0, 255, 3), np.uint8)
     for _ in range(int(rng.integers(1, 7))):
         middle = rng.uniform(0, size, (1, 2)).repeat(68, 0).astype(np.float32)
-        crop = _blend(crop, _texture(pool, crop, size, rng), _cover(size, middle, rng))
+        crop = blend(crop, texture(pool.backgrounds, crop, size, rng), cover(size, middle, rng))
     return crop
-
-
-def _hand(
-    crop: Picture, points: Points, rng: np.random.Generator
-) -> tuple[Picture, NDArray[np.float32]]:
-    """Lay a hand over the face, in the colours of its skin: an arm, a palm, fingers, each round."""
-    size = crop.shape[0]
-    width = size * rng.uniform(0.06, 0.11)
-    angle = rng.uniform(0, 2 * np.pi)
-    away = np.array([np.cos(angle), np.sin(angle)])
-    side = np.array([-away[1], away[0]])
-    start = points[int(rng.integers(17, 68))] + rng.normal(0, 0.1 * size, 2)
-    palm = start + away * width * 3
-    skin = _skin(crop, rng)
-    whole = np.zeros((size, size), np.float32)
-    crop = crop.astype(np.float32)
-    spread, thumb = rng.uniform(0.85, 1.4), rng.choice([-1, 1])
-    limbs = [(palm, palm + away * size * 2, width * 3), (palm, palm + away, width * 4.4)]
-    for finger in rng.permutation(4)[: int(rng.integers(2, 5))]:
-        across = side * (finger - 1.5) * width * spread
-        bend = away + side * ((finger - 1.5) * 0.12 * spread + rng.normal(0, 0.12))
-        limbs.append((palm + across, palm + across - bend * width * rng.uniform(3, 5.5), width))
-    limbs.append((palm, palm + side * thumb * width * 3.4 - away * width, width * 1.1))
-    for root, tip, thick in limbs:
-        limb = np.zeros((size, size), np.uint8)
-        cv2.line(limb, _whole(root), _whole(tip), 255, max(2, int(thick)), cv2.LINE_AA)
-        depth = cv2.distanceTransform(limb, cv2.DIST_L2, 3) / max(thick / 2, 1)
-        light = 0.55 + 0.45 * np.sqrt(np.clip(depth, 0, 1))
-        mask = cv2.GaussianBlur(limb, (0, 0), 0.7).astype(np.float32) / 255
-        crop += mask[:, :, None] * (skin * light[:, :, None] - crop)
-        whole = np.maximum(whole, mask)
-    return np.clip(crop, 0, 255).astype(np.uint8), whole
-
-
-def _skin(crop: Picture, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Give a field of skin, float32 [S, S, 3]: like this face's, or of any tone."""
-    size = crop.shape[0]
-    tone = np.median(crop[size // 3 : 2 * size // 3, size // 3 : 2 * size // 3], (0, 1))
-    if rng.random() < 0.3:
-        tone = np.array([0.55, 0.7, 1.0]) * rng.uniform(60, 255) * rng.uniform(0.9, 1.1, 3)
-    spots = rng.normal(1, 0.12, (6, 6)).astype(np.float32)
-    light = cv2.resize(spots, (size, size), interpolation=cv2.INTER_CUBIC)
-    field = light[:, :, None] * (tone * rng.uniform(0.75, 1.3)).astype(np.float32)
-    return np.asarray(np.clip(field, 0, 255), np.float32)
-
-
-def _cover(size: int, points: Points, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draw what may lie before a face: float32 [S, S], 0…1."""
-    mask = np.zeros((size, size), np.uint8)
-    x, y = points[int(rng.integers(len(points)))] + rng.normal(0, 0.08 * size, 2)
-    x, y = int(x), int(y)
-    kind = rng.random()
-    if kind < 0.5:  # anything round
-        count = int(rng.integers(5, 12))
-        turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
-        radius = size * rng.uniform(0.06, 0.3) * rng.uniform(0.6, 1.3, count)
-        outline = np.stack([x + radius * np.cos(turn), y + radius * np.sin(turn)], 1)
-        cv2.fillPoly(mask, [outline.astype(np.int32)], 255)
-    elif kind < 0.8:  # a bar: a microphone, a strand, a cable
-        angle, far = rng.uniform(0, np.pi), size * 2
-        along = np.array([np.cos(angle), np.sin(angle)]) * far
-        start = np.array([x, y]) - along * float(rng.random() < 0.5)
-        cv2.line(mask, _whole(start), _whole(start + along), 255, int(rng.integers(3, size // 4)))
-    else:  # a box
-        corner = rng.uniform(0.1, 0.4, 2) * size
-        cv2.rectangle(mask, _whole([x, y] - corner / 2), _whole([x, y] + corner / 2), 255, -1)
-    soft = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.4, 2.0)))
-    return np.asarray(soft, np.float32) / np.float32(255)
-
-
-def _whole(point: NDArray[np.float64]) -> tuple[int, int]:
-    return int(point[0]), int(point[1])
-
-
-def _texture(pool: Pool, crop: Picture, size: int, rng: np.random.Generator) -> Picture:
-    kind = rng.random()
-    if kind < 0.4:
-        patch = pool.backgrounds[int(rng.integers(len(pool.backgrounds)))]
-        return np.asarray(cv2.resize(patch, (size, size)), np.uint8)
-    if kind < 0.8:
-        return _skin(crop, rng).astype(np.uint8)
-    noise = rng.integers(0, 256, (int(rng.integers(1, 12)), int(rng.integers(1, 12)), 3), np.uint8)
-    return np.asarray(
-        cv2.resize(noise, (size, size), interpolation=int(rng.integers(0, 2))), np.uint8
-    )
-
-
-def _blend(below: Picture, above: Picture, mask: NDArray[np.float32]) -> Picture:
-    share = mask[:, :, None]
-    return (below + share * (above.astype(np.float32) - below)).astype(np.uint8)
 
 
 def _light(crop: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -281,7 +200,7 @@ def _blur(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float3
         line = np.zeros((length, length), np.float32)
         angle, middle = rng.uniform(0, np.pi), (length - 1) / 2
         away = np.array([np.cos(angle), np.sin(angle)]) * middle
-        cv2.line(line, _whole(middle - away + 0.5), _whole(middle + away + 0.5), 1.0)
+        cv2.line(line, whole_pixels(middle - away + 0.5), whole_pixels(middle + away + 0.5), 1.0)
         return np.asarray(cv2.filter2D(x, -1, line / max(line.sum(), 1)), np.float32)
     if kind < 0.4:
         small = int(rng.integers(22, 90))

@@ -52,8 +52,8 @@ class TrainSettings:
     """How faces are changed before the network sees them."""
     steps: int = 100_000
     """Batches to learn from, those of a resumed run included."""
-    batch: int = 16
-    """Faces of each identity in a batch."""
+    batch: tuple[int, ...] = (16,)
+    """Faces of each identity in a batch: one number for all, or one for each."""
     rate: float = 5e-5
     """Step size of Adam; its momentum is 0.5, as published."""
     average: float = 0.999
@@ -69,10 +69,22 @@ class TrainSettings:
     start: Path | None = None
     """A finished run whose encoder, and decoders of the same names, are taken to begin with."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Make sure that the values can work together.
+
+        Raises
+        ------
+        TrainingError
+            If they cannot.
+        """
         if not self.data:
             raise TrainingError("no faces to learn from; give --data NAME=FOLDER for each identity")
-        for value, name in ((self.steps, "steps"), (self.batch, "batch"), (self.rate, "rate")):
+        if len(self.batch) not in {1, len(self.data)}:
+            raise TrainingError(
+                f"--batch has {len(self.batch)} numbers for {len(self.data)} identities; "
+                "give one for all, or one for each"
+            )
+        for value, name in ((self.steps, "steps"), (min(self.batch), "batch"), (self.rate, "rate")):
             if not value > 0:
                 raise TrainingError(f"--{name} is {value}; it must be above 0")
         if not 0 <= self.average < 1:
@@ -127,7 +139,11 @@ class Training:
         TrainingError
             If the loss is no longer a number.
         """
-        batches = {name: f.draw(self.settings.batch, self.random) for name, f in self.faces.items()}
+        counts = self.settings.batch * (len(self.faces) // len(self.settings.batch))
+        batches = {
+            name: faces.draw(count, self.random)
+            for (name, faces), count in zip(self.faces.items(), counts, strict=True)
+        }
         with self._autocast():
             parts = self.model.losses(batches)
             loss = torch.stack(list(parts.values())).sum()
@@ -246,6 +262,7 @@ def train(
     TrainingError, FaceSetError, CheckpointError
         If the training cannot start or go on.
     """
+    settings.check()
     path = settings.out / CHECKPOINT
     if path.exists() and not settings.resume:
         raise TrainingError(
