@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from swapcast.kernels._jit import kernel
 
-MOST_EDGES = 80
-"""Points that `hull` takes at most."""
+MOST_EDGES = 96
+"""Of the hull of 80 points, of the crop, and a few to fill up."""
 
 
 @kernel("f4(f4)")
@@ -27,8 +27,8 @@ def _from_border(row: int, column: int, size: int, feather: float) -> np.float32
 def _wrap(points: NDArray[np.float32], edges: NDArray[np.float32]) -> int:
     """Write the edges of the convex hull and return how many there are.
 
-    An edge is (a, b, c); a·x + b·y + c is how many pixels inside of it a point lies. Gift wrapping,
-    after R. A. Jarvis (Information Processing Letters 2, 1973).
+    An edge is a column (a, b, c); a·x + b·y + c is how many pixels inside of it a point lies.
+    Gift wrapping, after R. A. Jarvis (Information Processing Letters 2, 1973).
     """
     count = points.shape[0]
     start = 0
@@ -54,8 +54,8 @@ def _wrap(points: NDArray[np.float32], edges: NDArray[np.float32]) -> int:
         dx, dy = points[best, 0] - points[here, 0], points[best, 1] - points[here, 1]
         length = np.sqrt(dx * dx + dy * dy)
         a, b = -dy / length, dx / length
-        edges[found, 0], edges[found, 1] = a, b
-        edges[found, 2] = -(a * points[here, 0] + b * points[here, 1])
+        edges[0, found], edges[1, found] = a, b
+        edges[2, found] = -(a * points[here, 0] + b * points[here, 1])
         found += 1
         here = best
         if points[here, 0] == points[start, 0] and points[here, 1] == points[start, 1]:
@@ -63,7 +63,49 @@ def _wrap(points: NDArray[np.float32], edges: NDArray[np.float32]) -> int:
     return found
 
 
-@kernel("void(f4[:, ::1], f4, f4[:, ::1], f4[:, ::1])", fastmath=True)
+@kernel("UniTuple(i8, 4)(f4[:, ::1], i8, i8, i8)")
+def _row_parts(
+    edges: NDArray[np.float32], count: int, row: int, size: int
+) -> tuple[int, int, int, int]:
+    """Find which columns of a row lie inside all edges, and which of them at least 1 deep.
+
+    Returns the first of each and the one after the last.
+    """
+    first, end, whole, whole_end = 0.0, float(size), 0.0, float(size)
+    for k in range(count):
+        slope = np.float64(edges[0, k])
+        depth = np.float64(edges[1, k]) * row + np.float64(edges[2, k])  # at column 0
+        if slope > 0:
+            first, whole = max(first, -depth / slope), max(whole, (1 - depth) / slope)
+        elif slope < 0:
+            end = min(end, 1 - depth / slope)
+            whole_end = min(whole_end, 1 + (1 - depth) / slope)
+        else:
+            end = end if depth > 0 else 0.0
+            whole_end = whole_end if depth >= 1 else 0.0
+    return int(np.ceil(first)), int(end), int(np.ceil(whole)), int(whole_end)
+
+
+@kernel("void(f4[:, ::1], i8, i8, i8, i8, f4[:, ::1])", fastmath=True)
+def _slope(
+    edges: NDArray[np.float32],
+    count: int,
+    row: int,
+    first: int,
+    end: int,
+    out: NDArray[np.float32],
+) -> None:
+    """Draw the soft part of a row."""
+    for k in range(count):
+        edges[3, k] = edges[1, k] * np.float32(row) + edges[2, k]
+    for j in range(first, end):
+        depth = np.float32(1.0)
+        for k in range(count):
+            depth = min(depth, edges[0, k] * np.float32(j) + edges[3, k])
+        out[row, j] = _soft(depth)
+
+
+@kernel("void(f4[:, ::1], f4, f4[:, ::1], f4[:, ::1])")
 def hull(
     points: NDArray[np.float32],
     feather: float,
@@ -74,27 +116,42 @@ def hull(
 
     Parameters
     ----------
-    points : float32 [n, 2], n ≤ `MOST_EDGES`
+    points : float32 [n, 2], n ≤ 80
         (x, y) in pixels of the crop, finite; may lie outside it.
     feather : float > 0, pixels
         How far inside its outline, and inside the crop's border, the mask is whole.
-    edges : float32 [`MOST_EDGES`, 3]
+    edges : float32 [4, `MOST_EDGES`]
         Scratch; overwritten.
     out : float32 [S, S], 0…1
         Overwritten. 0 everywhere if the points span no area.
     """
     count, size = _wrap(points, edges), out.shape[0]
-    per_pixel = np.float32(1.0) / feather
-    for i in range(size):
-        for j in range(size):
-            out[i, j] = _from_border(i, j, size, feather)
+    if count < 3:
+        out[:] = np.float32(0.0)
+        return
+    last = np.float32(size - 1)
+    for side in range(4):  # the crop's border
+        across, sign = side & 1, np.float32(1 - (side & 2))
+        edges[0, count], edges[1, count] = sign * across, sign * (1 - across)
+        edges[2, count] = np.float32(0.0) if sign > 0 else last
+        count += 1
+    for n in range(3):
         for k in range(count):
-            slope = edges[k, 0] * per_pixel
-            start = (edges[k, 1] * np.float32(i) + edges[k, 2]) * per_pixel
-            for j in range(size):
-                out[i, j] = min(out[i, j], slope * np.float32(j) + start)
-        for j in range(size):
-            out[i, j] = _soft(out[i, j]) if count > 2 else np.float32(0.0)
+            edges[n, k] /= feather
+    while count % 16:  # whole vectors, of edges that everything is inside of
+        edges[0, count], edges[1, count], edges[2, count] = 0.0, 0.0, 1.0
+        count += 1
+    for i in range(size):
+        first, end, whole, whole_end = _row_parts(edges, count, i, size)
+        whole, whole_end = min(whole, end), min(whole_end, end)
+        out[i, :] = np.float32(0.0)
+        if whole >= whole_end:
+            _slope(edges, count, i, first, end, out)
+            continue
+        _slope(edges, count, i, first, whole, out)
+        for j in range(whole, whole_end):
+            out[i, j] = np.float32(1.0)
+        _slope(edges, count, i, whole_end, end, out)
 
 
 @kernel("void(f4, f4, f4, f4, f4, f4[:, ::1])", fastmath=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from swapcast.kernels.mask import MOST_EDGES, ellipse, hull
 from swapcast.kernels.match import adjust, mean_colour
 
-EDGES = np.zeros((MOST_EDGES, 3), np.float32)
+EDGES = np.zeros((4, MOST_EDGES), np.float32)
 places = st.tuples(st.integers(-8, 40), st.integers(-8, 40))
 
 
