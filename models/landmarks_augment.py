@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.geometry import Points, invert, transform
-from swapcast.models.landmarks_covers import blend, cover, hand, texture
+from swapcast.models.landmarks_covers import blend, cover, hand, texture, whole_pixels
 from swapcast.models.landmarks_data import FACE, REGION
 from swapcast.models.landmarks_turning import Picture
 

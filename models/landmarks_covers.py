@@ -83,8 +83,8 @@ def cover(size: int, points: Points, rng: np.random.Generator) -> NDArray[np.flo
         thick = int(rng.integers(3, size // 4))
         cv2.line(mask, whole_pixels(start), whole_pixels(start + along), 255, thick)
     else:  # a box
-        half = rng.uniform(0.05, 0.2, 2) * size
-        cv2.rectangle(mask, whole_pixels([x, y] - half), whole_pixels([x, y] + half), 255, -1)
+        wide, high = (rng.uniform(0.05, 0.2, 2) * size).astype(int)
+        cv2.rectangle(mask, (x - wide, y - high), (x + wide, y + high), 255, -1)
     soft = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.4, 2.0)))
     return np.asarray(soft, np.float32) / np.float32(255)
 
