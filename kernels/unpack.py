@@ -24,6 +24,11 @@ def split_pairs(pairs: NDArray[np.uint8], u: NDArray[np.uint8], v: NDArray[np.ui
             red[j] = both[2 * j + 1]
 
 
+@kernel("u2(u1, u1)")
+def _mean(a: np.uint8, b: np.uint8) -> np.uint16:
+    return (np.uint16(a) + np.uint16(b) + np.uint16(1)) >> np.uint16(1)
+
+
 @kernel("void(u1[:, ::1], u1[:, ::1], u1[:, ::1], u1[:, ::1])")
 def unpack_yuyv(
     packed: NDArray[np.uint8], y: NDArray[np.uint8], u: NDArray[np.uint8], v: NDArray[np.uint8]
@@ -43,10 +48,11 @@ def unpack_yuyv(
         top, bottom = 2 * i, min(2 * i + 1, height - 1)
         above, below = packed[top], packed[bottom]
         first, second, blue, red = y[top], y[bottom], u[i], v[i]
+        for j in range(2 * columns):  # one loop a plane: only so do they become vector code
+            first[j] = above[2 * j]
+        for j in range(2 * columns):
+            second[j] = below[2 * j]
         for j in range(columns):
-            first[2 * j] = above[4 * j]
-            first[2 * j + 1] = above[4 * j + 2]
-            second[2 * j] = below[4 * j]
-            second[2 * j + 1] = below[4 * j + 2]
-            blue[j] = (np.uint16(above[4 * j + 1]) + np.uint16(below[4 * j + 1]) + 1) >> 1
-            red[j] = (np.uint16(above[4 * j + 3]) + np.uint16(below[4 * j + 3]) + 1) >> 1
+            blue[j] = _mean(above[4 * j + 1], below[4 * j + 1])
+        for j in range(columns):
+            red[j] = _mean(above[4 * j + 3], below[4 * j + 3])

@@ -32,6 +32,15 @@ class CameraInfo:
     modes: tuple[Mode, ...] = ()
     """Empty where the system does not tell them (macOS, Windows)."""
 
+    def __str__(self) -> str:
+        """Say it in a line, and each size in a line of its own with the forms it comes in."""
+        sizes: dict[tuple[int, int], list[str]] = {}
+        for mode in self.modes:
+            rate = f" {mode.fps:.4g} fps" if mode.fps else ""
+            sizes.setdefault((mode.width, mode.height), []).append(f"{mode.pixel_format}{rate}")
+        lines = [f"  {wide}×{high}: {', '.join(sizes[wide, high])}" for wide, high in sizes]
+        return "\n".join([f"{self.source}  {self.name}", *lines])
+
 
 def list_cameras() -> tuple[CameraInfo, ...]:
     """List the cameras of this machine; empty if there is none.
