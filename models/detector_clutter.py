@@ -120,12 +120,16 @@ def _text(out: Pixels, random: np.random.Generator) -> None:
     for _ in range(random.integers(1, 10)):
         letters = "".join(chr(c) for c in random.integers(33, 127, random.integers(1, 18)))
         place = (int(random.uniform(-0.2, 0.9) * width), int(random.random() * height))
-        size, thick = float(random.uniform(0.3, 4)), int(random.integers(1, 8))
+        size = float(np.exp(random.uniform(np.log(0.3), np.log(4))))
+        thick = max(1, int(size * random.uniform(0.6, 4)))
         font = int(
             random.choice(
                 [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_COMPLEX]
             )
         )
+        if random.random() < 0.5:  # an outline, as titles and signs have
+            around = thick + int(random.integers(2, 8))
+            cv2.putText(out, letters, place, font, size, _colour(random), around, cv2.LINE_AA)
         cv2.putText(out, letters, place, font, size, _colour(random), thick, cv2.LINE_AA)
 
 

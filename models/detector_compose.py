@@ -15,7 +15,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from swapcast.models.detector_clutter import Pixels, clutter, hand
 from swapcast.models.detector_data import Labelled, Material
 
-SHAPES = ((256, 320), (192, 320), (256, 320), (320, 192))
+SHAPES = ((256, 320), (192, 320), (192, 256), (160, 224), (224, 160))
 """Height and width of training pictures, drawn with equal chance for a whole batch."""
 
 _MIRRORED = [1, 0, 2, 4, 3]  # the five points after a flip
@@ -255,7 +255,7 @@ def _visible(owner: NDArray[np.int16], box: NDArray[np.float32], number: int) ->
 
 def _relight(picture: Pixels, random: np.random.Generator) -> Pixels:
     """Change contrast, brightness, colour of the light and gamma."""
-    levels = (np.arange(256.0)[:, None] - 128) * np.exp(random.normal(0, 0.2)) + 128
+    levels = (np.arange(256.0)[:, None] - 128) * min(1.4, np.exp(random.normal(-0.12, 0.35))) + 128
     cast = np.exp(random.normal(0, 0.09, 3)) if random.random() < 0.6 else np.ones(3)
     levels = levels * np.exp(random.normal(0, 0.28)) * cast + random.normal(0, 14)
     levels = np.clip(levels / 255, 0, 1)
