@@ -101,7 +101,8 @@ def camera(
     return LiveInput(
         name=f"camera {name}",
         request=lambda: _request(name, wish),
-        advice="`swapcast cameras` lists what is here; close other programs that use the camera",
+        advice="`swapcast cameras` lists what is here; close other programs that use it, "
+        "and feed it first if it is a virtual camera",
         rate=wish.fps or _ENOUGH,
         on_opened=opened,
         stop=stop,

@@ -45,12 +45,16 @@ class Shot:
     opened: Opened
 
 
+class Awake:
+    """The reader has started; the device itself is opened from now on."""
+
+
 @contextmanager
-def feed(request: Request) -> Iterator[Latest[Shot]]:
+def feed(request: Request) -> Iterator[Latest[Shot | Awake]]:
     """Read a device or stream for the length of the ``with`` block.
 
-    The door gives the newest picture and in the end raises `Ended`. Leaving the block kills the
-    reader, whatever keeps it.
+    The door gives `Awake`, then the newest picture again and again, and in the end raises `Ended`.
+    Leaving the block kills the reader, whatever keeps it.
     """
     command = [sys.executable, "-m", "swapcast.realtime.packet_reader"]
     with tempfile.TemporaryDirectory(prefix="swapcast-", dir=_PLACE) as folder:
@@ -71,8 +75,10 @@ def feed(request: Request) -> Iterator[Latest[Shot]]:
                 child.kill()
 
 
-def _shots(pipe: BinaryIO, request: Request) -> Iterator[Shot]:
+def _shots(pipe: BinaryIO, request: Request) -> Iterator[Shot | Awake]:
     """Receive what the reader sends and decode it."""
+    _header(pipe)
+    yield Awake()
     kind, _, _, size = _header(pipe)
     body = pipe.read(size)
     if kind == b"e":

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from swapcast.realtime.errors import SourceError
-from swapcast.realtime.feed import Ended, Shot, feed
+from swapcast.realtime.feed import Awake, Ended, Shot, feed
 from swapcast.realtime.frame import Frame
 from swapcast.realtime.mailbox import Latest
 from swapcast.realtime.pace import wait_until
 from swapcast.realtime.packet_reader import Opened, Request
 
+_START = 60.0  # seconds that its reader may take to start
 _LOOK = 0.1  # seconds between two looks at the request to stop
 _SOON, _LATER = 0.25, 4.0  # seconds until it is opened again; doubles from one to the other
 
@@ -29,7 +30,7 @@ class LiveInput:
     """How to open it; asked again each time."""
     advice: str
     """What to do if it cannot be opened."""
-    opening: float = 15.0
+    opening: float = 10.0
     """Seconds that it may take until the first picture."""
     silence: float = 2.0
     """Seconds without a picture after which it is taken for dead."""
@@ -81,7 +82,7 @@ class LiveInput:
                 wait_until(self.clock() + pause, self.stop, self.clock)
                 pause = min(2 * pause, _LATER)
 
-    def _shots(self, door: Latest[Shot]) -> Iterator[Shot]:
+    def _shots(self, door: Latest[Shot | Awake]) -> Iterator[Shot]:
         """Pass pictures on until told to stop.
 
         Raises
@@ -89,11 +90,12 @@ class LiveInput:
         Ended
             If they fail to come.
         """
-        limit = self.opening
-        heard = self.clock()
+        limit, heard = _START, self.clock()
         while not self.stop():
             shot = door.get(timeout=_LOOK)
-            if shot is not None:
+            if isinstance(shot, Awake):
+                limit, heard = self.opening, self.clock()
+            elif shot is not None:
                 limit, heard = self.silence, self.clock()
                 yield shot
                 heard = self.clock()

@@ -32,8 +32,9 @@ from swapcast.realtime.worker import on_thread
 HEADER = struct.Struct("<cQdQ")
 """Kind of message, number of the packet, when it was captured (monotonic s), bytes that follow.
 
-Kinds: ``o`` opened (an `Opened`), ``p`` a packet, ``r`` a packet in the ring (nothing follows; the
-last field is its size), ``e`` the end (why; empty if the stream simply ended).
+Kinds: ``a`` awake (the device is opened next), ``o`` opened (an `Opened`), ``p`` a packet, ``r`` a
+packet in the ring (nothing follows; the last field is its size), ``e`` the end (why; empty if the
+stream simply ended).
 """
 SLOTS = 4
 _MARK = struct.Struct("<Q")  # before each slot: its packet's number; before all: the newest one's
@@ -120,6 +121,7 @@ def main() -> None:
     request = Request(**json.loads(sys.stdin.readline()))
     with on_thread("watch", _leave_with_parent):
         try:
+            _say(sys.stdout.buffer, b"a", 0, 0.0, b"")
             reason = _read(request, sys.stdout.buffer)
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = str(getattr(error, "strerror", None) or error)

@@ -204,11 +204,11 @@ def _paint(patch: NDArray[np.uint8], face: _Face, pose: _Pose, corner: NDArray[n
 def _wall(width: int, height: int) -> NDArray[np.uint8]:
     """Draw a wall with a soft light and a pattern; BGR, as large as the next even numbers."""
     rows, columns = (height + 1) // 2 * 2, (width + 1) // 2 * 2
-    y, x = np.mgrid[0:rows, 0:columns]
+    y, x = np.ogrid[0:rows, 0:columns]
     unit = max(rows, columns) / 40
     pattern = np.sin(x / unit) * np.sin(y / unit) * 9 + ((x // (6 * unit)) % 2) * 12
-    light = 150 - 60 * np.hypot(x / columns - 0.35, y / rows - 0.3)
-    wall = (light + pattern)[..., None] * (1.02, 0.97, 0.86)
+    light = 150 - 60 * np.hypot(x / columns - 0.35, y / rows - 0.3) + pattern
+    wall = light[..., None] * (1.02, 0.97, 0.86)
     drawn: NDArray[np.uint8] = np.clip(wall, 0, 255).astype(np.uint8)
     return drawn
 
