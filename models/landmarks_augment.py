@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.geometry import Points, invert, transform
-from swapcast.models.landmarks_covers import blend, cover, hand, texture, whole_pixels
+from swapcast.models.landmarks_covers import (
+    blend,
+    cover,
+    hand,
+    lettering,
+    texture,
+    whole_pixels,
+)
 from swapcast.models.landmarks_data import FACE, REGION
 from swapcast.models.landmarks_turning import Picture
 
@@ -57,7 +64,7 @@ class Batch:
 
 
 def batch(pool: Pool, count: int, size: int, rng: np.random.Generator) -> Batch:
-    """Make crops, about a fifth of them without a face.
+    """Make crops, a quarter of them without a face.
 
     Parameters
     ----------
@@ -70,7 +77,7 @@ def batch(pool: Pool, count: int, size: int, rng: np.random.Generator) -> Batch:
     points = np.zeros((count, 68, 2), np.float32)
     presence, visible = np.zeros(count, np.float32), np.zeros((count, 68), np.float32)
     for k in range(count):
-        if rng.random() < 0.2:
+        if rng.random() < 0.25:
             crop = _no_face(pool, size, rng)
         else:
             crop, points[k], visible[k] = face(pool, size, rng)
@@ -140,38 +147,49 @@ def face(
 
 def _no_face(pool: Pool, size: int, rng: np.random.Generator) -> Picture:
     kind = rng.random()
-    if kind < 0.45:
-        patch = pool.backgrounds[int(rng.integers(len(pool.backgrounds)))]
-        side = int(rng.integers(40, patch.shape[0] + 1))
-        top, left = rng.integers(0, patch.shape[0] - side + 1, 2)
-        return np.asarray(
-            cv2.resize(patch[top : top + side, left : left + side], (size, size)), np.uint8
-        )
-    picture = pool.pictures[int(rng.integers(len(pool.pictures)))]
+    number = int(rng.integers(len(pool.pictures)))
+    picture, points = pool.pictures[number], pool.landmarks[number]
     way = _way(size, rng, rough=True)
-    if kind < 0.75:  # beside the face
+    if kind < 0.35:
+        return _background(pool, size, rng)
+    if kind < 0.55:  # beside the face
         angle = rng.uniform(0, 2 * np.pi)
-        way[:, 2] += np.array([np.cos(angle), np.sin(angle)], np.float32) * np.float32(
-            rng.uniform(0.7, 1.1) * FACE
-        )
+        away = np.array([np.cos(angle), np.sin(angle)]) * rng.uniform(0.7, 1.1) * FACE
+        way[:, 2] += away.astype(np.float32)
         return _cut(picture, way, size)
-    if kind < 0.85:  # its parts in the wrong places
-        crop = _cut(picture, way, size)
-        parts = int(rng.integers(3, 6))
-        side = -(-size // parts)
-        tiles = [
-            crop[min(i * side, size - side) :, min(j * side, size - side) :][:side, :side]
-            for i in range(parts)
-            for j in range(parts)
-        ]
-        mixed = [tiles[k] for k in rng.permutation(len(tiles))]
-        rows = [np.hstack(mixed[i * parts : (i + 1) * parts]) for i in range(parts)]
-        return np.ascontiguousarray(np.vstack(rows)[:size, :size])
+    if kind < 0.64:  # a single part of it
+        part = points[int(rng.integers(68))]
+        near = np.eye(2) * rng.uniform(0.15, 0.3) * FACE / size
+        way = np.column_stack([near, part - near @ np.full(2, size / 2)]).astype(np.float32)
+        return _cut(picture, way, size)
+    if kind < 0.72:  # its parts in the wrong places
+        return _jumbled(_cut(picture, way, size), int(rng.integers(3, 6)), rng)
+    if kind < 0.88:
+        return lettering(_background(pool, size, rng), rng)
     crop = np.full((size, size, 3), rng.uniform(0, 255, 3), np.uint8)
     for _ in range(int(rng.integers(1, 7))):
         middle = rng.uniform(0, size, (1, 2)).repeat(68, 0).astype(np.float32)
-        crop = blend(crop, texture(pool.backgrounds, crop, size, rng), cover(size, middle, rng))
+        look = texture(pool.backgrounds, crop, size, rng)
+        crop = blend(crop, look, cover(size, middle, rng))
     return crop
+
+
+def _background(pool: Pool, size: int, rng: np.random.Generator) -> Picture:
+    patch = pool.backgrounds[int(rng.integers(len(pool.backgrounds)))]
+    side = int(rng.integers(40, patch.shape[0] + 1))
+    top, left = rng.integers(0, patch.shape[0] - side + 1, 2)
+    piece = patch[top : top + side, left : left + side]
+    return np.asarray(cv2.resize(piece, (size, size)), np.uint8)
+
+
+def _jumbled(crop: Picture, parts: int, rng: np.random.Generator) -> Picture:
+    size = crop.shape[0]
+    side = -(-size // parts)
+    starts = [min(k * side, size - side) for k in range(parts)]
+    tiles = [crop[i : i + side, j : j + side] for i in starts for j in starts]
+    mixed = [tiles[k] for k in rng.permutation(len(tiles))]
+    rows = [np.hstack(mixed[k * parts : (k + 1) * parts]) for k in range(parts)]
+    return np.ascontiguousarray(np.vstack(rows)[:size, :size])
 
 
 def _light(crop: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

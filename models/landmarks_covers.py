@@ -114,3 +114,24 @@ def blend(below: Picture, above: Picture, mask: NDArray[np.float32]) -> Picture:
     """Lay one picture over another where ``mask`` (float32 [S, S], 0…1) says so."""
     share = mask[:, :, None]
     return (below + share * (above.astype(np.float32) - below)).astype(np.uint8)
+
+
+def lettering(below: Picture, rng: np.random.Generator) -> Picture:
+    """Write large letters with outlines and shading over a picture: round forms, but no face."""
+    size = below.shape[0]
+    drawn = below.copy()
+    warm = np.array([0.2, 0.6, 1.0]) * rng.uniform(120, 255)
+    for _ in range(int(rng.integers(1, 4))):
+        colour = warm if rng.random() < 0.5 else rng.uniform(0, 255, 3)
+        signs = "".join(chr(int(c)) for c in rng.integers(48, 123, int(rng.integers(1, 6))))
+        scale, font = float(rng.uniform(1.2, 4.5)), int(rng.choice([0, 2, 3, 4, 6, 7]))
+        thick = int(scale * rng.uniform(2, 7))
+        place = (int(rng.uniform(-0.3, 0.6) * size), int(rng.uniform(0.4, 1.2) * size))
+        edge = tuple(float(v) for v in colour * rng.uniform(0, 0.6))
+        cv2.putText(drawn, signs, place, font, scale, edge, thick + 4, cv2.LINE_AA)
+        fill = tuple(float(v) for v in colour)
+        cv2.putText(drawn, signs, place, font, scale, fill, thick, cv2.LINE_AA)
+        light = (place[0], place[1] - max(1, thick // 4))
+        shine = tuple(float(min(v * 1.4, 255)) for v in colour)
+        cv2.putText(drawn, signs, light, font, scale, shine, max(1, thick // 3), cv2.LINE_AA)
+    return drawn
