@@ -106,7 +106,7 @@ class _Scene:
         seen, full = face.visibility, Colour("bt601", True)
         alone = compositor.finish(self.frame, (), ())
         paste_of = self.paste.face, self.paste.mask, self.paste.affine
-        levels, scratch = yuv_from_rgb("bt601", False), np.empty_like(self.crop)
+        levels, scratch = yuv_from_rgb("bt601", False), np.empty((4, SIZE, SIZE), np.float32)
         self.ours: dict[str, Callable[[], object]] = {
             "crop": lambda: compositor.crop(self.frame, self.affine, self.crop),
             "mask": lambda: compositor.mask(face.landmarks, seen, self.affine, SIZE),

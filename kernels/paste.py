@@ -4,71 +4,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels._jit import kernel
+from swapcast.kernels.enlarge import LINES, enlarge
+from swapcast.kernels.spans import ONE, find_spans, row_span
 
-_SPANS = 2  # which of the three scratch planes keeps where each row of the mask begins and ends
+_LARGE = 0.3  # pixels of the crop for one of luma, below which the picture is much finer
+_SPARE = 3  # of the four scratch planes: where the mask's rows begin and end, and room for rows
 
 
-@kernel(
-    "void(f4[:, :, ::1], f4[:, ::1], f4, f4, f4, f4, i8, f4[:, ::1], f4[:, ::1])", fastmath=True
-)
-def _shrink(
-    face: NDArray[np.float32],
-    mask: NDArray[np.float32],
-    red: float,
-    green: float,
-    blue: float,
-    black: float,
-    block: int,
-    levels: NDArray[np.float32],
-    shares: NDArray[np.float32],
+@kernel("void(f4[:, :, ::1], f4[::1], f4[:, ::1])", fastmath=True)
+def _weigh(
+    face: NDArray[np.float32], weights: NDArray[np.float32], levels: NDArray[np.float32]
 ) -> None:
-    """Write one channel's levels of the face, and the mask, as means of block × block pixels."""
-    rows, columns = face.shape[1] // block, face.shape[2] // block
+    """Write one channel's levels of a face, from its RGB and a row of coefficients."""
+    r, g, b, black = weights[0], weights[1], weights[2], weights[3]
+    pixels = levels.size
+    red, green, blue = face[0].reshape(pixels), face[1].reshape(pixels), face[2].reshape(pixels)
+    target = levels.reshape(pixels)
+    for k in range(pixels):
+        target[k] = r * red[k] + g * green[k] + b * blue[k] + black
+
+
+@kernel("void(f4[:, ::1], i8, f4[:, ::1])", fastmath=True)
+def _shrink(source: NDArray[np.float32], block: int, target: NDArray[np.float32]) -> None:
+    """Write means of block × block pixels; ``target`` may be ``source``."""
     part = np.float32(1.0) / np.float32(block * block)
-    for i in range(rows):
-        level_line, share_line = levels[i], shares[i]
-        if block == 1:
-            r, g, b, m = face[0, i], face[1, i], face[2, i], mask[i]
-            for j in range(columns):
-                level_line[j] = red * r[j] + green * g[j] + blue * b[j] + black
-                share_line[j] = m[j]
-            continue
-        level_line[:columns] = black
-        share_line[:columns] = np.float32(0.0)
-        for k in range(block):
-            row = block * i + k
-            r, g, b, m = face[0, row], face[1, row], face[2, row], mask[row]
-            for j in range(columns):
-                level, share = np.float32(0.0), np.float32(0.0)
+    for i in range(source.shape[0] // block):
+        for j in range(source.shape[1] // block):
+            total = np.float32(0.0)
+            for k in range(block * i, block * i + block):
                 for n in range(block * j, block * j + block):
-                    level += red * r[n] + green * g[n] + blue * b[n]
-                    share += m[n]
-                level_line[j] += part * level
-                share_line[j] += part * share
-
-
-@kernel("void(f4[:, ::1], i8, i8, f4[:, ::1])")
-def _find_spans(
-    shares: NDArray[np.float32], rows: int, columns: int, spans: NDArray[np.float32]
-) -> None:
-    """Write the first and the last column where each row of the mask is not 0 to ``spans``."""
-    for i in range(rows):
-        first, last = 0, columns - 1
-        while first <= last and shares[i, first] == 0:
-            first += 1
-        while last > first and shares[i, last] == 0:
-            last -= 1
-        spans[0, i], spans[1, i] = np.float32(first), np.float32(last)
-
-
-@kernel("UniTuple(i8, 2)(i8, i8, i8, i8, i8, i8)")
-def _within(start: int, step: int, low: int, high: int, first: int, end: int) -> tuple[int, int]:
-    """Narrow first ≤ j < end to where low ≤ start + step · j ≤ high."""
-    if step < 0:
-        start, step, low, high = -start, -step, -high, -low
-    if step == 0:
-        return (first, end) if low <= start <= high else (first, first)
-    return max(first, -((start - low) // step)), min(end, (high - start) // step + 1)
+                    total += source[k, n]
+            target[i, j] = part * total
 
 
 @kernel("void(u1[::1], f4[:, ::1], f4[:, ::1], i8, i8, i8, i8)", fastmath=True)
@@ -101,6 +67,19 @@ def _blend_row(
         line[j] = np.uint8(min(max(after, np.float32(0.0)), np.float32(255.0)))
 
 
+@kernel("UniTuple(i8, 2)(i8, i8, f8, f8, f8, f8, f8, f8)")
+def _rows(
+    rows: int, columns: int, xx: float, xy: float, x0: float, yx: float, yy: float, y0: float
+) -> tuple[int, int]:
+    """Find which rows of a plane a crop reaches: the first, and the one after the last."""
+    top, bottom = 1e9, -1e9
+    for corner in range(4):
+        x, y = (corner & 1) * (columns - 1) - x0, (corner >> 1) * (rows - 1) - y0
+        row = (xx * y - yx * x) / (xx * yy - xy * yx)
+        top, bottom = min(top, row), max(bottom, row)
+    return int(max(top, -1e9)), int(min(bottom, 1e9)) + 2
+
+
 @kernel("void(u1[:, ::1], f4[:, ::1], f4[:, ::1], f4[:, ::1], i8, i8, f8, f8, f8, f8, f8, f8)")
 def _blend_plane(
     plane: NDArray[np.uint8],
@@ -117,30 +96,77 @@ def _blend_plane(
     y0: float,
 ) -> None:
     """Blend into one plane; column j, row i of it lies at (xx·j + xy·i + x0, …) of the crop."""
-    one = 1 << 16
-    determinant = xx * yy - xy * yx
-    top, bottom = plane.shape[0] + 0.0, -1.0
-    for corner in range(4):  # of the crop, in rows of the plane
-        x, y = (corner & 1) * (columns - 1) - x0, (corner >> 1) * (rows - 1) - y0
-        row = (xx * y - yx * x) / determinant
-        top, bottom = min(top, row), max(bottom, row)
-    step_x, step_y = int(np.rint(xx * one)), int(np.rint(yx * one))
-    for i in range(int(max(top, 0.0)), int(min(bottom + 2, float(plane.shape[0])))):
-        x, y = int(np.rint((xy * i + x0) * one)), int(np.rint((yy * i + y0) * one))
-        first, end = _within(x, step_x, 0, (columns - 1) * one - 1, 0, plane.shape[1])
-        first, end = _within(y, step_y, 0, (rows - 1) * one - 1, first, end)
-        if end <= first:
-            continue
-        ends = (y + step_y * first) >> 16, (y + step_y * (end - 1)) >> 16
-        left, right = np.float32(columns), np.float32(-1.0)
-        for k in range(min(ends[0], ends[1]), max(ends[0], ends[1]) + 2):
-            if spans[0, k] <= spans[1, k]:
-                left, right = min(left, spans[0, k]), max(right, spans[1, k])
-        first, end = _within(x, step_x, (int(left) - 1) * one, (int(right) + 1) * one, first, end)
-        if end <= first:
-            continue
-        line = plane[i, first:end]
-        _blend_row(line, levels, shares, x + step_x * first, y + step_y * first, step_x, step_y)
+    step_x, step_y = int(np.rint(xx * ONE)), int(np.rint(yx * ONE))
+    first_row, end_row = _rows(rows, columns, xx, xy, x0, yx, yy, y0)
+    for i in range(max(first_row, 0), min(end_row, plane.shape[0])):
+        x, y = int(np.rint((xy * i + x0) * ONE)), int(np.rint((yy * i + y0) * ONE))
+        first, end = row_span(x, y, step_x, step_y, plane.shape[1], spans, rows, columns)
+        if first < end:
+            x, y, line = x + step_x * first, y + step_y * first, plane[i, first:end]
+            _blend_row(line, levels, shares, x, y, step_x, step_y)
+
+
+@kernel(
+    "void(f4[:, :, ::1], f4[:, ::1], f4[::1], f4[:, :, ::1], f8, f8, f8, f8, f8, f8, u1[:, ::1])"
+)
+def _paste_plane(
+    face: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    scratch: NDArray[np.float32],
+    xx: float,
+    xy: float,
+    x0: float,
+    yx: float,
+    yy: float,
+    y0: float,
+    plane: NDArray[np.uint8],
+) -> None:
+    """Blend into one plane, with a sample of the crop for each of its pixels."""
+    size, block = mask.shape[0], 1
+    while abs(xx * yy - xy * yx) > 2.0 * block * block and 4 * block <= size:
+        block *= 2
+    levels, shares, side = scratch[0], mask, size // block
+    _weigh(face, weights, levels)
+    if block > 1:
+        _shrink(levels, block, levels)
+        shares = scratch[1]
+        _shrink(mask, block, shares)
+    find_spans(shares, side, side, scratch[_SPARE])
+    shift = (block - 1) / 2
+    xx, xy, x0 = xx / block, xy / block, (x0 - shift) / block
+    yx, yy, y0 = yx / block, yy / block, (y0 - shift) / block
+    _blend_plane(plane, levels, shares, scratch[_SPARE], side, side, xx, xy, x0, yx, yy, y0)
+
+
+@kernel(
+    "void(f4[:, :, ::1], f4[:, ::1], f4[:, ::1], f4[:, :, ::1], f8, f8, f8, f8, f8, f8, "
+    "u1[:, ::1], u1[:, ::1], u1[:, ::1])"
+)
+def _paste_large(
+    face: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    coefficients: NDArray[np.float32],
+    scratch: NDArray[np.float32],
+    xx: float,
+    xy: float,
+    x0: float,
+    yx: float,
+    yy: float,
+    y0: float,
+    y: NDArray[np.uint8],
+    u: NDArray[np.uint8],
+    v: NDArray[np.uint8],
+) -> None:
+    """Blend into all planes, with a sample of the crop for each pixel of chroma."""
+    size, columns, spans = mask.shape[0], u.shape[1] + 2, scratch[_SPARE]
+    for k in range(3):
+        _weigh(face, coefficients[k], scratch[k])
+    find_spans(mask, size, size, spans)
+    first, end = _rows(size, size, xx, xy, x0, yx, yy, y0)
+    spare = spans[2:].reshape((size - 2) * size)
+    lines = spare[: LINES * columns].reshape((LINES, columns))
+    enlarge(scratch[:3], mask, spans, xx, xy, x0, yx, yy, y0, lines, first, end, y, u, v)
 
 
 @kernel(
@@ -173,7 +199,7 @@ def paste(
         Maps (x, y, 1) of the crop to (x, y) of luma.
     coefficients : float32 [3, 4]
         From RGB 0…1 to levels of (Y, U, V): `swapcast.kernels.colour.yuv_from_rgb`.
-    scratch : float32 [3, S, S], S ≥ 2
+    scratch : float32 [4, S, S], S ≥ 2
         Overwritten.
     y : uint8 [height, width], even height and width
         Changed in place.
@@ -192,34 +218,14 @@ def paste(
         raise ValueError("the affine of a crop is not finite, or flat")
     xx, xy, yx, yy = e / determinant, -b / determinant, -d / determinant, a / determinant
     x0, y0 = -(xx * c + xy * f), -(yx * c + yy * f)
-    shares, block = mask, 0
-    for channel in range(3):
-        plane = y if channel == 0 else (u if channel == 1 else v)
-        if channel == 1:  # from here on in pixels of chroma
-            x0, y0 = x0 + xy / 2, y0 + yy / 2
-            xx, xy, yx, yy = 2 * xx, 2 * xy, 2 * yx, 2 * yy
-        coarser = 1
-        while abs(xx * yy - xy * yx) > 2.0 * coarser * coarser and 4 * coarser <= mask.shape[0]:
-            coarser *= 2
-        shares = scratch[1]
-        red, green, blue, black = coefficients[channel]
-        _shrink(face, mask, red, green, blue, black, coarser, scratch[0], shares)
-        rows, columns = mask.shape[0] // coarser, mask.shape[1] // coarser
-        if coarser != block:
-            _find_spans(shares, rows, columns, scratch[_SPANS])
-            block = coarser
-        shift = (coarser - 1) / 2
-        _blend_plane(
-            plane,
-            scratch[0],
-            shares,
-            scratch[_SPANS],
-            rows,
-            columns,
-            xx / coarser,
-            xy / coarser,
-            (x0 - shift) / coarser,
-            yx / coarser,
-            yy / coarser,
-            (y0 - shift) / coarser,
-        )
+    size = mask.shape[0]
+    large = abs(xx * yy - xy * yx) < _LARGE and (size - 2) * size >= LINES * (u.shape[1] + 2)
+    if not large:
+        _paste_plane(face, mask, coefficients[0], scratch, xx, xy, x0, yx, yy, y0, y)
+    x0, y0 = x0 + xy / 2, y0 + yy / 2  # from here on in pixels of chroma
+    xx, xy, yx, yy = 2 * xx, 2 * xy, 2 * yx, 2 * yy
+    if large:
+        _paste_large(face, mask, coefficients, scratch, xx, xy, x0, yx, yy, y0, y, u, v)
+    else:
+        _paste_plane(face, mask, coefficients[1], scratch, xx, xy, x0, yx, yy, y0, u)
+        _paste_plane(face, mask, coefficients[2], scratch, xx, xy, x0, yx, yy, y0, v)

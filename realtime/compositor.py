@@ -267,7 +267,7 @@ class Compositor:
         way = self._way(yuv_from_yuv, frame.colour, wanted)
         render(frame.y, frame.u, frame.v, frame.width, frame.height, way, *planes)
         for one in pastes:
-            scratch = self._buffers.take(one.face.shape, np.float32)
+            scratch = self._buffers.take((4, *one.mask.shape), np.float32)
             paste(one.face, one.mask, one.affine, to_planes, scratch, *planes)
         for box in boxes:
             whole = not np.isfinite(box).all()
