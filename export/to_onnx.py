@@ -1,6 +1,8 @@
 """Turn one identity of a training into a network file that the live loop can run."""
 
 import json
+import logging
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -66,23 +68,7 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
     about = _about(checkpoint, identity)
     size = int(about["size"])
     outputs = ["face", "mask"] if trained.settings.mask else ["face"]
-    program = torch.onnx.export(
-        model,
-        (torch.zeros(1, 3, size, size),),
-        input_names=["crop"],
-        output_names=outputs,
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
-    if program is None:
-        raise ParityError("the network could not be written as ONNX")
-    proto = program.model_proto
-    proto.ClearField("doc_string")
-    del proto.metadata_props[:]
-    for node in proto.graph.node:
-        node.ClearField("doc_string")
-        del node.metadata_props[:]
+    proto = _to_proto(model, size, outputs)
     if precision == "fp16":
         halve_weights(proto)
     onnx.helper.set_model_props(proto, {"swapcast": json.dumps(about)})
@@ -99,6 +85,36 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
         )
         raise ParityError(f"the exported network differs from the trained one: {far}")
     return Exported(network, about, parity)
+
+
+def _to_proto(model: OneIdentity, size: int, outputs: list[str]) -> onnx.ModelProto:
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    with warnings.catch_warnings():
+        # What the exporter says of its own parts (deprecations, absent torchvision) helps nobody.
+        warnings.simplefilter("ignore")
+        logger.setLevel(logging.ERROR)
+        try:
+            program = torch.onnx.export(
+                model,
+                (torch.zeros(1, 3, size, size),),
+                input_names=["crop"],
+                output_names=outputs,
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+        finally:
+            logger.setLevel(level)
+    if program is None:
+        raise ParityError("the network could not be written as ONNX")
+    proto: onnx.ModelProto = program.model_proto
+    # The exporter notes source lines and paths of this machine at every node.
+    del proto.metadata_props[:]
+    for node in proto.graph.node:
+        node.ClearField("doc_string")
+        del node.metadata_props[:]
+    return proto
 
 
 def write_network(exported: Exported, out: Path) -> Path:

@@ -1,6 +1,6 @@
 """The clip of somebody who does not exist, talking and turning before a webcam, with sound."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,12 +36,21 @@ def write_demo(maker: Maker, picture: Image, out: Path, seconds: float, seed: in
         Of the performance; the same seed writes the same frames.
     """
     person = make_person(maker, picture)
-    count = round(seconds * FPS)
+    acts = performance(person, seconds, seed)
+    encode(clip_frames(maker, person, picture, acts, seed), person.head, acts, out, seed)
+
+
+def performance(person: Person, seconds: float, seed: int) -> list[Act]:
+    """Return what the person does in the clip."""
     limits = Limits(np.radians(22), np.radians(8), np.radians(6))
     base = person.fit.strengths * np.float32(0.7)
     place = np.float32(person.fit.pose.place)
-    acts = list(perform(person.head, base, place, limits, count, FPS, seed))
-    frames = clip_frames(maker, person, picture, acts, seed)
+    count = round(seconds * FPS)
+    return list(perform(person.head, base, place, limits, count, FPS, seed))
+
+
+def encode(frames: Iterable[Drawn], head: Head, acts: list[Act], out: Path, seed: int) -> None:
+    """Write frames, the sound that goes with them, and their landmarks; see `write_demo`."""
     landmarks, visibility = [], []
     with av.open(str(out), "w", options={"movflags": "faststart"}) as file:
         video = file.add_stream("libx264", FPS, options={"crf": "22", "preset": "slow"})
@@ -51,13 +60,13 @@ def write_demo(maker: Maker, picture: Image, out: Path, seconds: float, seed: in
         context.color_primaries, context.color_trc = 1, 1
         audio = file.add_stream("aac", RATE, layout="mono")
         audio.bit_rate = 48_000
-        for drawn in track(frames, description=out.name, total=count):
+        for drawn in track(frames, description=out.name, total=len(acts)):
             landmarks.append(drawn.landmarks)
             visibility.append(drawn.visibility)
             rgb = av.VideoFrame.from_ndarray(drawn.image, "rgb24")
             file.mux(video.encode(rgb.reformat(format="yuv420p", dst_colorspace=1)))
         file.mux(video.encode(None))
-        sound = (voice(person.head, acts, seed) * 32767).astype(np.int16)
+        sound = (voice(head, acts, seed) * 32767).astype(np.int16)
         for start in range(0, len(sound), 1024):
             block = av.AudioFrame.from_ndarray(sound[None, start : start + 1024], "s16", "mono")
             block.sample_rate, block.pts = RATE, start
@@ -72,17 +81,17 @@ def write_demo(maker: Maker, picture: Image, out: Path, seconds: float, seed: in
 
 
 def clip_frames(
-    maker: Maker, person: Person, picture: Image, acts: list[Act], seed: int
+    maker: Maker, person: Person, picture: Image, acts: list[Act], seed: int, first: int = 0
 ) -> Iterator[Drawn]:
-    """Yield the clip's frames; see `write_demo`."""
-    rng = np.random.default_rng(seed)
+    """Yield the clip's frames from a number on; see `write_demo`."""
     room = background(maker, picture)
     middle = np.float32(person.fit.camera.centre) * ZOOM
     face = person.fit.camera.project(np.float32([person.fit.pose.place]))[0, :2] * ZOOM
     shift = np.float32([WIDTH / 2, HEIGHT * 0.53]) - face
     centre = middle + shift - [LEFT, TOP]
     camera = Camera(person.fit.camera.focal * ZOOM, (float(centre[0]), float(centre[1])))
-    for act in acts:
+    for number, act in enumerate(acts[first:], first):
+        rng = np.random.default_rng([seed, number])
         drawn = draw(person, act, camera, person.skin.light, room[TOP:, LEFT:RIGHT])
         image = room.astype(np.float32)
         image[TOP:, LEFT:RIGHT] = drawn.image

@@ -222,7 +222,7 @@ def _paint_head(
     _paint_eyes(colour, part, maps, person, act)
     lips = float(points[head.landmarks[[51, 57]], 2].mean())
     eyes = float(np.linalg.norm(points[head.landmarks[36], :2] - points[head.landmarks[45], :2]))
-    _paint_mouth(colour, part, maps, inside, depth - lips, eyes / 30)
+    _paint_mouth(colour, part, maps, inside, depth - lips, eyes / 25)
     return colour, front, back, depth
 
 
@@ -281,7 +281,7 @@ def _paint_mouth(
     blur = max(blur, 0.5)
     gap = np.pad(mouth[top:bottom, left:right].astype(np.float32), 8)
     lit = cv2.GaussianBlur(np.roll(gap, round(blur), 0), (0, 0), blur)[8:-8, 8:-8]
-    lit = np.clip(lit[rows - top, columns - left] * 1.3 - 0.25, 0.02, 1)
+    lit = np.clip(lit[rows - top, columns - left] * 1.3 - 0.3, 0.02, 1)
     fade = np.exp(-np.clip(deep[mouth] - 0.7, 0, 8) / 2.2)
     colour[mouth] *= (lit * fade)[:, None]
 

@@ -142,7 +142,8 @@ def lift_skin(head: Head, fit: Fit, picture: Image, person: Floats) -> Skin:
     covering &= (above > 0.9) & (share < 0.9)
     top = full[20, SIDE // 2]
     if covering.sum() > 500:
-        top = np.median(plain[covering], 0)
+        top = np.percentile(plain[covering], 30, 0)
+    full += (top - full) * _scalp(head)[..., None]
     return Skin(full, share.astype(np.float32), behind, iris, white, top, light)
 
 
@@ -179,7 +180,15 @@ def _behind(head: Head) -> Floats:
     under = np.clip((maps[..., 1] - chin + 3.5) / 2.5, 0, 1)
     side = np.clip((maps[..., 2] - 1.0) / 1.5, 0, 1) * (np.abs(maps[..., 0]) < abs(ear) + 0.7)
     side = np.maximum(side, np.clip((maps[..., 1] - 5) / 1.5, 0, 1))
-    return cv2.GaussianBlur((under * side * covered).astype(np.float32), (0, 0), 5)
+    out: Floats = (under * side * covered).astype(np.float32)
+    return cv2.GaussianBlur(cv2.dilate(out, np.ones((15, 15), np.uint8)), (0, 0), 4)
+
+
+def _scalp(head: Head) -> Floats:
+    maps, _ = in_texture(head, head.mean)
+    above = np.clip((maps[..., 1] - 4.5) / 1.5, 0, 1) * np.clip((6 - maps[..., 2]) / 1.5, 0, 1)
+    out: Floats = np.maximum(above, np.clip((maps[..., 1] - 11) / 1.5, 0, 1)).astype(np.float32)
+    return cv2.dilate(out, np.ones((15, 15), np.uint8))
 
 
 def _inner(head: Head) -> Floats:

@@ -155,6 +155,9 @@ def _extend(rgba: Floats, pad: int) -> Floats:
     share = cv2.remap(rgba[..., 3], x, np.maximum(y, 0), cv2.INTER_LINEAR) * (y >= 0)
     x, y = x + np.clip(x - columns, -width, width), y - np.maximum(rows - height + 5, 0)
     colour = cv2.remap(rgba[..., :3], x, np.clip(y, 0, height), cv2.INTER_LINEAR)
+    even = cv2.GaussianBlur(colour, (0, 0), width / 30)
+    beyond = np.maximum(beyond, rows - height + 5)[..., None]
+    colour += (even - colour) * np.clip(beyond / (width / 20), 0, 1)
     return np.concatenate([colour, share[..., None]], 2)
 
 

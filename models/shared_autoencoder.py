@@ -80,7 +80,7 @@ PRESETS: Mapping[str, AutoencoderSettings] = {
         latent=256,
         seed=96,
         shared=192,
-        decoder=(128, 64, 48),
+        decoder=(128, 64, 32),
         dssim=0.5,
         outside=0.1,
     ),

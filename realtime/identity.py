@@ -103,15 +103,14 @@ def write_face(identity: Identity, path: Path) -> None:
         },
     }
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as pack:
-                for name, data in zip(
-                    _MEMBERS,
-                    (json.dumps(about, indent=1).encode(), identity.network, identity.thumbnail),
-                    strict=True,
-                ):
-                    # A fixed date: the same content gives the same file.
-                    pack.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+        with (
+            tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part,
+            zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as pack,
+        ):
+            contents = (json.dumps(about, indent=1).encode(), identity.network, identity.thumbnail)
+            for name, data in zip(_MEMBERS, contents, strict=True):
+                # A fixed date: the same content gives the same file.
+                pack.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
         Path(part.name).replace(path)
         path.chmod(0o644)
     except OSError as error:

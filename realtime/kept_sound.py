@@ -54,7 +54,8 @@ class KeptSound:
             suffix = Path(container.name).suffix.lower()
             if name in _COPIED.get(suffix, {name}):
                 kept = container.add_stream_from_template(sound)
-                self._packets = self._copied(sound, kept, lead=suffix in _EDIT_LISTS)
+                lead = suffix in _EDIT_LISTS or name == "opus"  # which states its lead itself
+                self._packets = self._copied(sound, kept, lead=lead)
             else:
                 encoder = SoundEncoder(container, context.sample_rate, context.channels)
                 self._packets = self._encoded(sound, encoder)

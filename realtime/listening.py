@@ -1,5 +1,6 @@
 """Bring live sound, of a device or of the clip that is played, to the sinks that take sound."""
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,6 @@ def listening(
     *,
     clip: Path | None,
     plays: Latest[float],
-    stop: Callable[[], bool],
     on_event: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[None]:
@@ -46,8 +46,6 @@ def listening(
     plays : Latest of float
         Holds, each time the clip starts, the ``captured_at`` of its time stamp 0: give its ``put``
         to `open_source` as ``on_play``.
-    stop : callable
-        Is asked often whether the sound should end; must say so when the block ends.
     on_event : callable
         Is told, in one line, that the sound was lost.
     clock : callable
@@ -65,9 +63,10 @@ def listening(
         return
     if spec == "source" and clip is None:
         raise SettingError("--audio source needs a clip as the source; give a sound device or none")
+    left = threading.Event()
     sounds = partial(microphone, spec, clock)
     if spec == "source" and clip is not None:
-        sounds = partial(clip_sound, clip, plays, stop=stop, clock=clock)
+        sounds = partial(clip_sound, clip, plays, stop=left.is_set, clock=clock)
 
     def produce() -> Iterator[float]:
         heard = spec == "source"
@@ -85,7 +84,10 @@ def listening(
     with on_thread("audio", produce) as door:
         if spec != "source":
             door.get()
-        yield
+        try:
+            yield
+        finally:
+            left.set()
 
 
 def clip_sound(

@@ -1,6 +1,8 @@
 import random
+import socket
 import threading
 import time
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 
@@ -131,6 +133,35 @@ def voice_lag(clip, path):
 # Live: a device
 
 
+@contextmanager
+def receiver():
+    """Listen on a UDP port; give its address and a function that returns what has arrived."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(0.3)
+
+        def received():
+            while True:
+                try:
+                    yield listener.recv(65536)
+                except TimeoutError:
+                    return
+
+        yield f"udp://127.0.0.1:{listener.getsockname()[1]}?pkt_size=1316", received
+
+
+def test_a_stream_carries_sound_in_step(tmp_path):
+    path = tmp_path / "received.ts"
+    with receiver() as (address, received):
+        film(address, seconds=6)
+        path.write_bytes(b"".join(received()))
+    assert len(seen(path)[0]) == 180
+    skew = np.abs(skews(path))
+    assert len(skew) >= 5
+    assert np.percentile(skew, 95) <= 0.02
+
+
 def film(path, *, seconds, off=0.0, silent=(), opens_after=-0.5, seed=1):
     """Film claps with a simulated camera and microphone whose clock is ``off`` (share of its rate).
 
@@ -159,7 +190,7 @@ def film(path, *, seconds, off=0.0, silent=(), opens_after=-0.5, seed=1):
             sink.write(bars(64, 48, at=at, number=number, flash=number % 30 == 0))
 
 
-@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webm"])
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm"])
 def test_claps_are_heard_when_they_are_seen(tmp_path, name):
     path = tmp_path / name
     film(path, seconds=12)
@@ -243,11 +274,11 @@ def test_a_played_clip_stays_in_step(tmp_path):
     """A clap clip, played live through 40 ± 10 ms of work a picture, into a file."""
     clip, path = tmp_path / "clip.mp4", tmp_path / "out.mkv"
     clap_clip(clip, seconds=4)
-    rng, work, stop = random.Random(0), threading.Event(), threading.Event()
+    rng, work = random.Random(0), threading.Event()
     line, plays = SoundLine(), Latest()
-    source = open_source(str(clip), SourceSettings(paced=True), stop=stop.is_set, on_play=plays.put)
+    source = open_source(str(clip), SourceSettings(paced=True), on_play=plays.put)
     with (
-        listening("source", [line], clip=clip, plays=plays, stop=stop.is_set, on_event=pytest.fail),
+        listening("source", [line], clip=clip, plays=plays, on_event=pytest.fail),
         on_thread("capture", source.frames) as frames,
         open_sink(str(path), SinkSettings(sound=line)) as sink,
     ):
@@ -255,7 +286,6 @@ def test_a_played_clip_stays_in_step(tmp_path):
             work.wait(0.04 + rng.uniform(-0.01, 0.01))
             flash = frame.y[:, : frame.width].mean() > 128
             sink.write(bars(64, 48, at=frame.captured_at, number=frame.number, flash=flash))
-        stop.set()
     skew = np.abs(skews(path))
     assert len(skew) >= 3
     assert np.percentile(skew, 95) <= 0.02
@@ -268,12 +298,12 @@ def test_a_clip_that_starts_again_is_heard_again(tmp_path):
     now = [START]
 
     def clock():
-        now[0] += 0.005  # so much time goes by whenever it is asked for
+        now[0] += 0.003  # so much time goes by whenever it is asked for
         return now[0]
 
     plays.put(START)
     claps = []
-    for sound in clip_sound(clip, plays, stop=lambda: now[0] > START + 60, clock=clock):
+    for sound in clip_sound(clip, plays, stop=lambda: clock() > START + 60, clock=clock):
         loud = np.flatnonzero(np.abs(sound.samples[0]) > 0.2)
         if loud.size and (not claps or sound.captured_at - claps[-1] > 0.5):
             claps.append(sound.captured_at + loud[0] / sound.rate)
@@ -288,7 +318,7 @@ def test_what_cannot_be_heard_is_told(tmp_path):
     clip, events = tmp_path / "clip.mp4", []
     clip.write_bytes(b"no clip")
     say = partial(
-        listening, lines=[SoundLine()], plays=Latest(), stop=lambda: False, on_event=events.append
+        listening, lines=[SoundLine()], plays=Latest(), on_event=events.append
     )
     with pytest.raises(SettingError, match="needs a clip"), say("source", clip=None):
         pass
@@ -300,7 +330,7 @@ def test_what_cannot_be_heard_is_told(tmp_path):
     plays = Latest()
     plays.put(time.monotonic())
     with listening(
-        "source", [SoundLine()], clip=clip, plays=plays, stop=lambda: False, on_event=events.append
+        "source", [SoundLine()], clip=clip, plays=plays, on_event=events.append
     ):
         deadline = time.monotonic() + 5
         while not events and time.monotonic() < deadline:

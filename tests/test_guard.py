@@ -1,4 +1,5 @@
 import numpy as np
+
 from swapcast.realtime.frame import Face
 from swapcast.realtime.guard import Guard
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from swapcast.realtime.errors import ConsentError, SwapcastError
 from swapcast.realtime.identity import Consent, FaceStore, Identity, read_face, write_face
 

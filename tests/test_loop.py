@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+
 from swapcast.realtime.errors import ModelError, SinkError, SourceError
 from swapcast.realtime.frame import Colour, Frame, Picture
 from swapcast.realtime.loop import Finished, convert, run

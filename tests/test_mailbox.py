@@ -2,6 +2,7 @@ import threading
 import time
 
 import pytest
+
 from swapcast.realtime.mailbox import Closed, Latest
 from swapcast.realtime.worker import on_thread
 
@@ -51,9 +52,8 @@ def test_an_error_on_the_thread_is_raised_in_the_reader():
         raise ValueError("lens cap")
 
     got = []
-    with on_thread("test broken", broken) as door:
-        with pytest.raises(ValueError, match="lens cap"):
-            got.extend(door)
+    with on_thread("test broken", broken) as door, pytest.raises(ValueError, match="lens cap"):
+        got.extend(door)
     assert got in ([], [1])  # a quick writer may have closed before the first item was read
 
 

@@ -1,6 +1,7 @@
 """A training in miniature: it learns, goes on where it was, and refuses what is damaged."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def write_faces(folder: Path, colour: tuple[int, int, int]) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Many threads for such small layers only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> TrainSettings:
     a = write_faces(tmp_path / "faces" / "a", (220, 180, 160))
@@ -60,7 +70,7 @@ def settings(tmp_path: Path) -> TrainSettings:
         out=tmp_path / "run",
         model=TINY,
         steps=20,
-        batch=4,
+        batch=(4,),
         rate=2e-3,
         average=0.8,
         precision="fp32",
@@ -185,6 +195,7 @@ def test_the_command_line_takes_presets_and_overrides(tmp_path: Path) -> None:
         ("published-64 --data a=x --out r --steps -1", "steps is -1"),
         ("published-64 --data a=x --out r --average 1", "average is 1"),
         ("published-64 --data --out r", "no faces to learn from"),
+        ("published-64 --data a=x b=y --out r --batch 1 2 3", "3 numbers for 2"),
     ],
 )
 def test_what_cannot_work_is_said_in_one_line(line: str, said: str) -> None:
