@@ -183,7 +183,7 @@ def _erase(picture: Pixels, box: NDArray[np.float32], random: np.random.Generato
         return
     height, width = part.shape[:2]
     kind = random.random()
-    if kind < 0.35:
+    if kind < 0.45:
         small = cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA)
         mask = np.zeros((64, 64), np.uint8)
         scale = 64 / np.array(picture.shape[1::-1])
@@ -195,9 +195,9 @@ def _erase(picture: Pixels, box: NDArray[np.float32], random: np.random.Generato
         fill = cv2.resize(filled, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)[
             top:bottom, left:right
         ]
-    elif kind < 0.7:
+    elif kind < 0.53:
         fill = _scrambled(part, random)
-    elif kind < 0.85:
+    elif kind < 0.73:
         tone = np.median(part.reshape(-1, 3), 0)
         fill = np.clip(tone + random.normal(0, 6, part.shape), 0, 255).astype(np.uint8)
     else:
@@ -212,8 +212,8 @@ def _erase(picture: Pixels, box: NDArray[np.float32], random: np.random.Generato
 
 
 def _scrambled(part: Pixels, random: np.random.Generator) -> Pixels:
-    """Cut ``part`` into pieces of a third or a quarter of its side and mix them up."""
-    pieces = int(random.integers(3, 5))
+    """Cut ``part`` into pieces of a quarter to a sixth of its side and mix them up."""
+    pieces = int(random.integers(4, 7))
     rows, columns = part.shape[0] // pieces, part.shape[1] // pieces
     out, count = part.copy(), pieces * pieces
     order = random.permutation(count)

@@ -94,7 +94,7 @@ def mine(network: Detector, material: Material, composer: Composer, count: int) 
         image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
         with torch.autocast("cpu", torch.bfloat16):
             grids = network(image.contiguous(memory_format=torch.channels_last))
-        if max(float(grid[:, 0].max()) for grid in grids) > -1.0:
+        if max(float(grid[:, 0].max()) for grid in grids) > 0.0:
             material.hard.append(picture)
             added += 1
     del material.hard[:-800]
