@@ -15,7 +15,7 @@ def bench_command(argv: Sequence[str]) -> None:
         | Annotated[kernels.Kernels, tyro.conf.subcommand("kernels")]
     )
     settings: loop.Loop | kernels.Kernels = tyro.cli(
-        kinds,  # type: ignore[arg-type]
+        kinds,
         prog="swapcast bench",
         args=list(argv),
     )

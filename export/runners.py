@@ -29,12 +29,17 @@ class RunnerError(Exception):
 class Runner(Protocol):
     """A network ready to run."""
 
-    provider: str
-    """What computes, as asked for."""
-    shapes: Mapping[str, tuple[int, ...]]
-    """Of each input, in the network's order; a free axis reads 1."""
-    metadata: Mapping[str, str]
-    """What the network says of itself: ``metadata_props`` of the ONNX file."""
+    @property
+    def provider(self) -> str:
+        """What computes, as asked for."""
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Of each input, in the network's order; a free axis reads 1."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the network says of itself: ``metadata_props`` of the ONNX file."""
 
     def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
         """Return the outputs in the network's order.
@@ -48,7 +53,6 @@ class Runner(Protocol):
         list of arrays
             They may be overwritten by the next call.
         """
-        ...
 
     def __enter__(self) -> "Runner": ...
 

@@ -84,11 +84,9 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
                 list(lines.values()),
                 clip=source.path if isinstance(source, Clip) else None,
                 plays=plays,
-                stop=stop.is_set,
                 on_event=event,
             )
         )
-        stack.callback(stop.set)
         run(source, analyse, swap, sinks, meter, stop=stop, seconds=settings.seconds)
     if any(spec.startswith("virtual") for spec in settings.sink):
         virtual = next(c for name, c in meter.sinks.items() if name.startswith("virtual"))

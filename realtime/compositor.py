@@ -97,7 +97,7 @@ class Compositor:
         """How often all pixels of a frame were read and written: once for each picture."""
         self._buffers = Buffers()
         self._ways: dict[tuple[object, ...], Coefficients] = {}
-        self._edges = np.zeros((4, MOST_EDGES), np.float32)
+        self._edges = np.zeros((5, MOST_EDGES), np.float32)
         self._tones: dict[int, _Tone] = {}
         self._pictures = 0
 

@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,8 +101,7 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
     from swapcast.realtime.analyser import open_analyser  # noqa: PLC0415 - after --help
 
     settings = tyro.cli(Extract, prog="swapcast extract", args=list(argv))
-    with open_analyser("own", detached=False) as analyse:
-        done = extract(settings, analyse)
+    done = extract(settings, lambda: open_analyser("own", detached=False))
     out = settings.paths[-1]
     say(
         f"{out}: kept {done.kept} faces; dropped {done.blurred} blurred, {done.alike} alike, "
@@ -113,7 +112,7 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
 
 def extract(
     settings: Extract,
-    analyse: Analyse,
+    analyser: Callable[[], AbstractContextManager[Analyse]],
     *,
     frames: Callable[[Path], Iterator[Frame]] | None = None,
     console: Console | None = None,
@@ -125,7 +124,8 @@ def extract(
     Parameters
     ----------
     settings : what to read, where to write
-    analyse : finds faces and their landmarks
+    analyser : opens what finds faces and their landmarks
+        Opened anew for every clip and picture: no face is followed from one into the next.
     frames : opens a clip; None: files of any kind that can be read
     console : where the progress goes; None: standard error
 
@@ -146,12 +146,13 @@ def extract(
                 total.skipped += 1
                 continue
             taken: dict[str, Any] = {}
-            for number, frame in enumerate((frames or read_frames)(clip)):
-                if number % settings.every == 0:
-                    _take(frame, analyse, settings, f"{key}-{number:06d}.jpg", taken, total)
-                    progress.update(
-                        task, description=f"{clip.name}: frame {number}, {len(taken)} faces"
-                    )
+            with analyser() as analyse:
+                for number, frame in enumerate((frames or read_frames)(clip)):
+                    if number % settings.every == 0:
+                        _take(frame, analyse, settings, f"{key}-{number:06d}.jpg", taken, total)
+                        progress.update(
+                            task, description=f"{clip.name}: frame {number}, {len(taken)} faces"
+                        )
             total.blurred += _drop_blurred(out, taken, settings.sharp)
             manifest["clips"][key] = clip.name
             manifest["sources"] = sorted(set(manifest["clips"].values()))
@@ -234,10 +235,7 @@ def read_frames(clip: Path) -> Iterator[Frame]:
         return
     from swapcast.realtime.sources import SourceSettings, open_source  # noqa: PLC0415
 
-    source = open_source(
-        str(clip), SourceSettings(paced=False), stop=lambda: False, on_event=lambda _: None
-    )
-    yield from source.frames()
+    yield from open_source(str(clip), SourceSettings()).frames()
 
 
 def picture_frame(path: Path) -> Frame:

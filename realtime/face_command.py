@@ -54,7 +54,7 @@ def face_store() -> FaceStore:
 def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
     """Carry out one `swapcast face …`."""
     action: List | Show | Add | Remove = tyro.cli(
-        Action,  # type: ignore[arg-type]
+        Action,
         prog="swapcast face",
         args=list(argv),
         description="Faces and their consent records. None is used without one.",

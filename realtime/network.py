@@ -7,7 +7,7 @@ from swapcast.realtime.live_input import LiveInput
 from swapcast.realtime.packet_reader import Request
 
 SCHEMES = ("rtsp", "rtsps", "srt", "udp", "rtp", "tcp", "http", "https", "rtmp", "rtmps")
-_QUICK = {"fflags": "nobuffer", "probesize": "500000", "analyzeduration": "500000"}
+_QUICK = {"probesize": "500000", "analyzeduration": "500000"}
 
 
 def stream(
