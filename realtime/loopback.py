@@ -47,7 +47,7 @@ _REFUSALS: dict[int, State] = {
     errno.EPERM: "denied",
     errno.EBUSY: "busy",
 }
-_PATIENCE_S = 1.0  # the longest pause of a writer that is still taken for one
+_PATIENCE_S = 1.0  # also the longest pause of a writer that is still taken for one
 _CAN_CAPTURE, _CAN_OUTPUT, _HAS_DEVICE_CAPS = 0x1, 0x2, 0x80000000
 
 
@@ -104,7 +104,7 @@ def revive(device: Path, clock: Callable[[], float] = time.monotonic) -> bool:
     With ``exclusive_caps=1``, v4l2loopback up to 0.12.7 does not see that a writer has closed its
     device (upstream issue 470): the device stays dead, or, while a program still watches it, busy.
     A stream that is opened for output and closed again makes the driver look. If somebody does
-    write into it, his next picture makes it busy again; that is waited for up to a second.
+    write into it, his next picture makes it busy again; that is waited for.
 
     Returns
     -------
@@ -126,12 +126,20 @@ def revive(device: Path, clock: Callable[[], float] = time.monotonic) -> bool:
         pass  # expected of a dead device, which has no buffers: what counts is the closing
     finally:
         os.close(opened)
-    deadline = clock() + (_PATIENCE_S if may_have_writer else 0)
-    while state(device) == "free":
+    # A process that is just being started may share the file: the driver looks a little later then.
+    if not _becomes(device, lambda found: found == "free", clock):
+        return False
+    return not (may_have_writer and _becomes(device, lambda found: found != "free", clock))
+
+
+def _becomes(device: Path, wanted: Callable[[State], bool], clock: Callable[[], float]) -> bool:
+    """Watch a device for a while; the driver tells nobody when its state changes."""
+    deadline = clock() + _PATIENCE_S
+    while not wanted(state(device)):
         if clock() >= deadline:
-            return True
-        threading.Event().wait(0.02)  # the driver tells nobody when its state changes
-    return False
+            return False
+        threading.Event().wait(0.02)
+    return True
 
 
 def size_of(device: Path, root: Path = Path("/")) -> tuple[int, int] | None:
