@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from swapcast.kernels._jit import kernel
 
-MOST_EDGES = 96
-"""Of the hull of 80 points, of the crop, and a few to fill up."""
+MOST_EDGES = 84
+"""Of the hull of 80 points, and of the crop."""
 
 
 @kernel("f4(f4)")
@@ -83,7 +83,12 @@ def _row_parts(
         else:
             end = end if depth > 0 else 0.0
             whole_end = whole_end if depth >= 1 else 0.0
-    return int(np.ceil(first)), int(end), int(np.ceil(whole)), int(whole_end)
+    return (
+        min(max(int(np.ceil(first)), 0), size),
+        min(max(int(end), 0), size),
+        min(max(int(np.ceil(whole)), 0), size),
+        min(max(int(whole_end), 0), size),
+    )
 
 
 @kernel("void(f4[:, ::1], i8, i8, i8, i8, f4[:, ::1])", fastmath=True)
@@ -95,13 +100,17 @@ def _slope(
     end: int,
     out: NDArray[np.float32],
 ) -> None:
-    """Draw the soft part of a row."""
+    """Draw the soft part of a row, whose pixels are less than 1 deep inside of a few edges only."""
+    near = 0
     for k in range(count):
-        edges[3, k] = edges[1, k] * np.float32(row) + edges[2, k]
+        slope, start = edges[0, k], edges[1, k] * np.float32(row) + edges[2, k]
+        if min(slope * np.float32(first), slope * np.float32(end)) + start < 1:
+            edges[3, near], edges[4, near] = slope, start
+            near += 1
     for j in range(first, end):
         depth = np.float32(1.0)
-        for k in range(count):
-            depth = min(depth, edges[0, k] * np.float32(j) + edges[3, k])
+        for k in range(near):
+            depth = min(depth, edges[3, k] * np.float32(j) + edges[4, k])
         out[row, j] = _soft(depth)
 
 
@@ -120,7 +129,7 @@ def hull(
         (x, y) in pixels of the crop, finite; may lie outside it.
     feather : float > 0, pixels
         How far inside its outline, and inside the crop's border, the mask is whole.
-    edges : float32 [4, `MOST_EDGES`]
+    edges : float32 [5, `MOST_EDGES`]
         Scratch; overwritten.
     out : float32 [S, S], 0…1
         Overwritten. 0 everywhere if the points span no area.
@@ -138,9 +147,6 @@ def hull(
     for n in range(3):
         for k in range(count):
             edges[n, k] /= feather
-    while count % 16:  # whole vectors, of edges that everything is inside of
-        edges[0, count], edges[1, count], edges[2, count] = 0.0, 0.0, 1.0
-        count += 1
     for i in range(size):
         first, end, whole, whole_end = _row_parts(edges, count, i, size)
         whole, whole_end = min(whole, end), min(whole_end, end)

@@ -168,3 +168,91 @@ def enlarge(
         np.clip(u * (1 - share[inner]) + level[1][inner], 0, 255),
         np.clip(v * (1 - share[inner]) + level[2][inner], 0, 255),
     ]
+
+
+def render(
+    planes: tuple[NDArray[np.uint8], ...],
+    width: int,
+    height: int,
+    coefficients: NDArray[np.float32],
+) -> list[Floats]:
+    """Even-sized Y, U, V in new colours, not rounded."""
+    y, u, v = planes
+    columns = (width + 1) // 2
+    y = np.pad(y[:height, :width], ((0, height % 2), (0, width % 2)), mode="edge")
+    if u.shape[0] == height and height > 1:
+        pairs = [np.pad(c[:, :columns], ((0, height % 2), (0, 0)), mode="edge") for c in (u, v)]
+        u, v = ((c[::2].astype(int) + c[1::2] + 1) // 2 for c in pairs)
+    else:
+        u, v = u[:, :columns], v[:, :columns]
+    m = coefficients.astype(np.float64)
+    tall = [np.repeat(np.repeat(c, 2, 0), 2, 1) for c in (u, v)]
+    luma = m[0, 0] * y + m[0, 1] * tall[0] + m[0, 2] * tall[1] + m[0, 3]
+    chroma = [m[k, 1] * u + m[k, 2] * v + m[k, 3] for k in (1, 2)]
+    if width % 2:
+        luma[:, -1] = luma[:, -2]
+    return [np.clip(plane, 0, 255) for plane in (luma, *chroma)]
+
+
+def cells(left: float, top: float, right: float, bottom: float) -> tuple[int, list[int], list[int]]:
+    """Side of a cell, and where its columns and rows begin; all in pixels of chroma."""
+    first, end = (
+        (int(np.floor(left / 2)), int(np.floor(top / 2))),
+        (int(np.ceil((right + 1) / 2)), int(np.ceil((bottom + 1) / 2))),
+    )
+    if end[0] <= first[0] or end[1] <= first[1]:
+        return 1, [], []
+    side = -(-max(end[0] - first[0], end[1] - first[1]) // 8)
+    return side, list(range(first[0], end[0], side)), list(range(first[1], end[1], side))
+
+
+def mosaic(plane: NDArray[np.uint8], side: int, columns: list[int], rows: list[int]) -> Floats:
+    """One plane with cells of means."""
+    out = plane.astype(np.float64)
+    for i in rows:
+        for j in columns:
+            part = np.s_[max(i, 0) : max(i + side, 0), max(j, 0) : max(j + side, 0)]
+            if plane[part].size:
+                out[part] = plane[part].mean()
+    return out
+
+
+def soft(depth: Floats) -> Floats:
+    """Rise smoothly from 0 to 1."""
+    depth = np.clip(depth, 0, 1)
+    return np.asarray(depth**2 * (3 - 2 * depth))
+
+
+def from_border(size: int) -> Floats:
+    """Pixels to the nearest border of a crop."""
+    to_edge = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(float)
+    return np.minimum(to_edge[:, None], to_edge[None])
+
+
+def hull(points: Floats, feather: float, size: int) -> Floats:
+    """A pixel lies as deep as it does behind the least of all lines that leave no point outside."""
+    points = points.astype(np.float64)
+    i, j = np.mgrid[:size, :size]
+    depth = np.full((size, size), np.inf)
+    lines = 0
+    for p in points:
+        for q in points:
+            length = np.hypot(*(q - p))
+            if length == 0:
+                continue
+            normal = np.array([p[1] - q[1], q[0] - p[0]]) / length
+            if ((points - p) @ normal > -1e-9).all():
+                lines += 1
+                depth = np.minimum(depth, (j - p[0]) * normal[0] + (i - p[1]) * normal[1])
+    if lines < 3:
+        return np.zeros((size, size))
+    return soft(np.minimum(depth, from_border(size)) / feather)
+
+
+def ellipse(
+    middle: tuple[float, float], axes: tuple[float, float], feather: float, size: int
+) -> Floats:
+    """Depth is counted along the radius, in units of the shorter axis."""
+    i, j = np.mgrid[:size, :size]
+    radius = np.hypot((j - middle[0]) / axes[0], (i - middle[1]) / axes[1])
+    return soft(np.minimum((1 - radius) * min(axes), from_border(size)) / feather)

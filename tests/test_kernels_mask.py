@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from swapcast.kernels.mask import MOST_EDGES, ellipse, hull
 from swapcast.kernels.match import adjust, mean_colour
 
-EDGES = np.zeros((4, MOST_EDGES), np.float32)
+EDGES = np.zeros((5, MOST_EDGES), np.float32)
 places = st.tuples(st.integers(-8, 40), st.integers(-8, 40))
 
 
@@ -53,6 +53,15 @@ def test_points_without_an_area_cover_nothing(points):
     assert not out.any()
 
 
+def test_points_beyond_all_measure_do_no_harm():
+    out = np.full((16, 16), np.nan, np.float32)
+    for far in (1e10, 1e20, 3e38):
+        points = np.array([[-far, -far], [far, -1], [1, far]], np.float32)
+        hull(points, 2.0, EDGES, out)
+        assert np.isfinite(out).all()
+
+
+@settings(deadline=None)
 @given(seed=st.integers(0, 99), size=st.integers(1, 40))
 def test_mean_colour_is_the_weighted_mean(seed, size):
     rng = np.random.default_rng(seed)
