@@ -122,7 +122,9 @@ def voice(head: Head, acts: list[Act], seed: int) -> Floats:
     time = np.arange(len(acts) * RATE // FPS) / RATE
     at = np.arange(len(acts)) / FPS
     loud = np.interp(time, at, np.clip(jaw * 2 + round_ * 0.6 - 0.12, 0, 1))
-    pitch = 118 * (1 + 0.08 * np.sin(2 * np.pi * 0.4 * time) + 0.05 * np.sin(2 * np.pi * 1.3 * time))
+    pitch = 118 * (
+        1 + 0.08 * np.sin(2 * np.pi * 0.4 * time) + 0.05 * np.sin(2 * np.pi * 1.3 * time)
+    )
     buzz = 2 * np.mod(np.cumsum(pitch) / RATE, 1) - 1 + 0.15 * rng.normal(size=len(time))
     spoken = np.zeros(len(time))
     for tone, width, share in ((520, 90, 1.0), (1250, 120, 0.5), (2500, 180, 0.2)):

@@ -96,7 +96,7 @@ class Fit:
 
 
 class MeshFinder:
-    """Finds the 468 mesh points of the clearest face in a still picture (BlazeFace, then a face mesh)."""
+    """Finds the 468 mesh points of the clearest face in a still picture."""
 
     def __init__(self, folder: Path) -> None:
         """Load both networks from a folder.
@@ -279,7 +279,10 @@ class _Problem:
         weight = np.full(len(vertices), 0.5)
         weight[:17], weight[17:27], weight[27:36], weight[36:68] = 0.3, 0.7, 1.0, 1.5
         self._weight = weight[:, None] * 30 / eyes
-        self._prior = np.r_[np.full(SHAPES, 0.18), [0.9 if name.startswith("eyeWide") else 0.45 for name in head.names]]
+        self._prior = np.r_[
+            np.full(SHAPES, 0.18),
+            [0.9 if name.startswith("eyeWide") else 0.45 for name in head.names],
+        ]
 
     def _camera_points(self, p: Doubles) -> Doubles:
         vertices = self._mean + np.tensordot(p[6:], self._basis, 1)

@@ -1,7 +1,6 @@
 """Draw a person who does not exist: any pose, face movement, gaze, light and background."""
 
 from dataclasses import dataclass
-
 from pathlib import Path
 
 import cv2
@@ -9,7 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.raster import corner_normals, interpolate, rasterise
-from swapcast.models.head import BACK, EYE, EYE_SIDES, FACE, PARTS, TEETH, Floats, Head, Ints, load_head
+from swapcast.models.head import (
+    BACK,
+    EYE,
+    EYE_SIDES,
+    FACE,
+    PARTS,
+    TEETH,
+    TONGUE,
+    Floats,
+    Head,
+    Ints,
+    load_head,
+)
 from swapcast.models.head_fit import (
     Camera,
     Fit,
@@ -244,7 +255,8 @@ def _paint_eyes(colour: Floats, part: Ints, maps: Floats, person: Person, act: A
         open_ = np.pad(shown[top:bottom, left:right].astype(np.float32), 8)
         lit = cv2.GaussianBlur(np.roll(open_, drop, 0), (0, 0), blur)[8:-8, 8:-8]
         lid = np.clip(lit[rows - top, columns - left] * 1.25, 0, 1)[:, None]
-        glint = np.exp(-(((direction - _unit((sight + [-0.13, 0.14, 0])[None])) / 0.045) ** 2).sum(1))
+        window = _unit((sight + np.float32([-0.13, 0.14, 0]))[None])
+        glint = np.exp(-(((direction - window) / 0.045) ** 2).sum(1))
         colour[rows, columns] = painted * (0.22 + 0.78 * lid) + 0.55 * glint[:, None] * lid
 
 
@@ -271,7 +283,7 @@ def _paint_mouth(
     blur: float,
 ) -> None:
     teeth = part == PARTS.index(TEETH)
-    mouth = teeth | (part == PARTS.index(TEETH) + 1) | inside
+    mouth = teeth | (part == PARTS.index(TONGUE)) | inside
     rows, columns = np.nonzero(mouth)
     if not len(rows):
         return

@@ -1,4 +1,4 @@
-"""Hair, ears, neck and shoulders: the picture around the face as a bent sheet that follows the head."""
+"""Hair, ears, neck and shoulders: the picture around the face, bent to follow the head."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -53,9 +53,7 @@ class Limits:
     roll: float
 
 
-def pose_of_chance(
-    rng: np.random.Generator, limits: Limits, centre: Floats, place: Floats
-) -> Pose:
+def pose_of_chance(rng: np.random.Generator, limits: Limits, centre: Floats, place: Floats) -> Pose:
     """Return a pose within the limits: mostly moderate, evenly spread in a third of the cases.
 
     Parameters

@@ -14,6 +14,7 @@ import numpy as np
 import tyro
 from rich.progress import track
 
+from swapcast.models.demo_clip import write_demo
 from swapcast.models.head import Floats
 from swapcast.models.head_fit import Camera, Image
 from swapcast.models.head_light import Light, lamps
@@ -205,9 +206,7 @@ def make_landmarks(settings: Landmarks) -> None:
     found = rooms(maker, settings.data)
     settings.out.mkdir(parents=True, exist_ok=True)
     numbers = range(settings.first, settings.first + settings.frames)
-    frames = (
-        landmark_frame(people[k % len(people)], found, settings.seed, k) for k in numbers
-    )
+    frames = (landmark_frame(people[k % len(people)], found, settings.seed, k) for k in numbers)
     _write(frames, numbers, settings.out, "visibility")
 
 
@@ -239,7 +238,6 @@ def main() -> None:
             case Landmarks():
                 make_landmarks(settings)
             case Demo():
-                from swapcast.models.demo_clip import write_demo
                 maker = open_maker(settings.data)
                 picture = read_tile(settings.data, settings.tile)
                 write_demo(maker, picture, settings.out, settings.seconds, settings.seed)
