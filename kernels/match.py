@@ -5,8 +5,10 @@ from numpy.typing import NDArray
 
 from swapcast.kernels._jit import kernel
 
+_READ = "Array(f4, 3, 'C', True)"  # float32 [3, S, S] that is only read; may be read-only
 
-@kernel("f8(f4[:, :, ::1], f4[:, ::1], f8[::1])", fastmath=True)
+
+@kernel(f"f8({_READ}, f4[:, ::1], f8[::1])", fastmath=True)
 def mean_colour(
     crop: NDArray[np.float32], mask: NDArray[np.float32], out: NDArray[np.float64]
 ) -> float:
@@ -45,7 +47,7 @@ def mean_colour(
     return weight
 
 
-@kernel("void(f4[:, :, ::1], f4[::1], f4[::1], f4[:, :, ::1])", fastmath=True)
+@kernel(f"void({_READ}, f4[::1], f4[::1], f4[:, :, ::1])", fastmath=True)
 def adjust(
     crop: NDArray[np.float32],
     gain: NDArray[np.float32],

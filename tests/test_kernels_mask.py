@@ -83,8 +83,10 @@ def test_adjust_scales_shifts_and_clips():
     crop = np.linspace(0, 1, 3 * 25, dtype=np.float32).reshape(3, 5, 5)
     gain, offset = np.array([1, 2, 0.5], np.float32), np.array([0.1, -0.5, 0], np.float32)
     out = np.empty_like(crop)
+    crop.setflags(write=False)  # what a runner gives may be read-only
     adjust(crop, gain, offset, out)
     expected = np.clip(crop * gain[:, None, None] + offset[:, None, None], 0, 1)
     np.testing.assert_allclose(out, expected, atol=1e-6)
+    crop.setflags(write=True)
     adjust(crop, gain, offset, crop)
     np.testing.assert_allclose(crop, expected, atol=1e-6)
