@@ -44,7 +44,7 @@ def performance(person: Person, seconds: float, seed: int) -> list[Act]:
     """Return what the person does in the clip."""
     limits = Limits(np.radians(22), np.radians(8), np.radians(6))
     base = person.fit.strengths * np.float32(0.7)
-    place = np.float32(person.fit.pose.place)
+    place = np.array(person.fit.pose.place, np.float32)
     count = round(seconds * FPS)
     return list(perform(person.head, base, place, limits, count, FPS, seed))
 
@@ -85,9 +85,9 @@ def clip_frames(
 ) -> Iterator[Drawn]:
     """Yield the clip's frames from a number on; see `write_demo`."""
     room = background(maker, picture)
-    middle = np.float32(person.fit.camera.centre) * ZOOM
-    face = person.fit.camera.project(np.float32([person.fit.pose.place]))[0, :2] * ZOOM
-    shift = np.float32([WIDTH / 2, HEIGHT * 0.53]) - face
+    middle = np.array(person.fit.camera.centre, np.float32) * ZOOM
+    face = person.fit.camera.project(np.array([person.fit.pose.place], np.float32))[0, :2] * ZOOM
+    shift = np.array([WIDTH / 2, HEIGHT * 0.53], np.float32) - face
     centre = middle + shift - [LEFT, TOP]
     camera = Camera(person.fit.camera.focal * ZOOM, (float(centre[0]), float(centre[1])))
     for number, act in enumerate(acts[first:], first):
@@ -98,7 +98,7 @@ def clip_frames(
         image += cv2.GaussianBlur(rng.normal(0, 1.6, image.shape), (0, 0), 0.6)
         yield Drawn(
             np.clip(image + 0.5, 0, 255).astype(np.uint8),
-            drawn.landmarks + np.float32([LEFT, TOP]),
+            drawn.landmarks + np.array([LEFT, TOP], np.float32),
             drawn.visibility,
             drawn.mask,
         )
@@ -111,7 +111,8 @@ def background(maker: Maker, picture: Image) -> Image:
     wide = cv2.resize(empty, (WIDTH, WIDTH), interpolation=cv2.INTER_CUBIC)
     top = int((WIDTH - HEIGHT) * 0.3)
     soft = cv2.GaussianBlur(wide[top : top + HEIGHT], (0, 0), 9)
-    return np.clip(soft, 0, 255).astype(np.uint8)
+    out: Image = np.clip(soft, 0, 255).astype(np.uint8)
+    return out
 
 
 def voice(head: Head, acts: list[Act], seed: int) -> Floats:

@@ -221,4 +221,5 @@ class Faces:
         return Batch(warped, resample(images, wanted), resample(self._stack(masks), wanted))
 
     def _stack(self, pictures: NDArray[np.uint8]) -> Tensor:
-        return torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float() / 255
+        planar = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).contiguous()
+        return planar.float().div_(255)

@@ -7,12 +7,15 @@ one .npz file: a mean head, 100 ways heads differ between people and 57 movement
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
+Reals = NDArray[np.floating[Any]]
+"""float32 or float64."""
 
 FACE, BACK, TEETH, TONGUE, EYE = "M_Face", "M_BackHead", "M_Teeth", "M_GumsTongue", "M_Sclera"
 EYE_SIDES = ("Right", "Left")
@@ -43,7 +46,7 @@ class Head:
     landmarks: Ints
     """int32 [68]: vertices of the 68-point (Multi-PIE) scheme, the picture's left jaw first."""
 
-    def shape(self, coefficients: Floats) -> Floats:
+    def shape(self, coefficients: Reals) -> Floats:
         """Return the head at rest, float32 [n, 3], of a person float32 [≤ 100], in deviations."""
         flat = self.identity[: len(coefficients)].reshape(len(coefficients), self.mean.size)
         moved: Floats = self.mean + (coefficients.astype(np.float32) @ flat).reshape(-1, 3)
@@ -64,7 +67,7 @@ class Head:
             strengths[self.names.index(name)] = value
         return strengths
 
-    def move(self, shape: Floats, strengths: Floats) -> Floats:
+    def move(self, shape: Floats, strengths: Reals) -> Floats:
         """Return ``shape`` float32 [n, 3] with the face moved by ``strengths`` float32 [57]."""
         used = np.flatnonzero(strengths)
         flat = self.movements[used].reshape(len(used), self.mean.size)

@@ -72,13 +72,15 @@ class Pose:
 
     def to_camera(self, vertices: Floats) -> Floats:
         """Return float32 [n, 3] in the camera's axes of head vertices [n, 3]."""
-        turned = vertices @ self.matrix.T * np.float32([1, -1, -1])
-        return (turned + np.asarray(self.place, np.float32)).astype(np.float32)
+        turned = vertices @ self.matrix.T * np.array([1, -1, -1], np.float32)
+        out: Floats = (turned + np.asarray(self.place)).astype(np.float32)
+        return out
 
     def to_head(self, points: Floats) -> Floats:
         """Return float32 [n, 3] in the head's axes of camera points [n, 3]."""
-        centred = (points - np.asarray(self.place, np.float32)) * np.float32([1, -1, -1])
-        return (centred @ self.matrix).astype(np.float32)
+        centred = (points - np.asarray(self.place, np.float32)) * np.array([1, -1, -1], np.float32)
+        out: Floats = (centred @ self.matrix).astype(np.float32)
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,9 @@ class MeshFinder:
         """
         side = max(picture.shape[:2])
         scale = 128 / side
-        small = cv2.warpAffine(picture, np.float32([[scale, 0, 0], [0, scale, 0]]), (128, 128))
+        small = cv2.warpAffine(
+            picture, np.array([[scale, 0, 0], [0, scale, 0]], np.float32), (128, 128)
+        )
         boxes, scores = self._detect(small.astype(np.float32) / 127.5 - 1)
         best = int(scores.ravel().argmax())
         if scores.ravel()[best] < 0:  # a logit: less likely than not
@@ -297,7 +301,8 @@ class _Problem:
 
     def residuals(self, p: Doubles) -> Doubles:
         distance = (self.landmarks(p) - self._target) * self._weight
-        return np.r_[distance.ravel(), p[6:] * self._prior]
+        out: Doubles = np.r_[distance.ravel(), p[6:] * self._prior]
+        return out
 
     def jacobian(self, p: Doubles) -> Doubles:
         points = self._camera_points(p)

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swapcast.models.head import Floats
+from swapcast.models.head import Floats, Reals
 
 # Shares of a clamped cosine in each order, after the patterns' own norms.
-_ORDERS = np.float32([1 / 4, 1 / 2, 1 / 2, 1 / 2, *[15 / 16] * 2, 5 / 64, *[15 / 16, 15 / 64]])
+_ORDERS = np.array(
+    [1 / 4, 1 / 2, 1 / 2, 1 / 2, *[15 / 16] * 2, 5 / 64, *[15 / 16, 15 / 64]], np.float32
+)
+
+Colour = Sequence[float] | Reals
+"""Red, green, blue; linear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +29,18 @@ class Light:
 
     def on(self, normals: Floats) -> Floats:
         """Return float32 [n, 3] ≥ 0.05, linear, for directions float32 [n, 3] in camera axes."""
-        return np.maximum(patterns(normals) @ self.coefficients, np.float32(0.05))
+        out: Floats = np.maximum(patterns(normals) @ self.coefficients, np.float32(0.05))
+        return out
 
 
-def patterns(normals: Floats) -> Floats:
+def patterns(normals: Reals) -> Floats:
     """Return the nine patterns, float32 [n, 9], at unit directions float32 [n, 3]."""
     x, y, z = normals.T
     columns = [x * 0 + 1, x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]
     return np.stack(columns, 1).astype(np.float32)
 
 
-def lamps(ambient: Sequence[float], *sources: tuple[Sequence[float], Sequence[float]]) -> Light:
+def lamps(ambient: Colour, *sources: tuple[Sequence[float], Colour]) -> Light:
     """Make the light of an even surrounding and some far, soft lamps.
 
     Parameters
@@ -52,7 +58,7 @@ def lamps(ambient: Sequence[float], *sources: tuple[Sequence[float], Sequence[fl
     return Light(out)
 
 
-def estimate(normals: Floats, colours: Floats, weights: Floats) -> Light:
+def estimate(normals: Floats, colours: Floats, weights: Reals) -> Light:
     """Find the light under which skin of one colour would look like these samples.
 
     Parameters
@@ -68,10 +74,10 @@ def estimate(normals: Floats, colours: Floats, weights: Floats) -> Light:
     Light
         Grey, and 1 on the mean of the samples.
     """
-    luma = colours @ np.float32([0.3, 0.6, 0.1])
+    luma = colours @ np.array([0.3, 0.6, 0.1], np.float32)
     luma = luma / max(float(np.average(luma, weights=weights)), 1e-6)
     basis, found = patterns(normals), np.zeros(9, np.float32)
-    keep = weights.copy()
+    keep: Reals = weights.copy()
     for _ in range(4):  # brows, lips, nostrils and highlights drop out
         system = basis.T @ (basis * keep[:, None]) / keep.sum()
         system += np.diag([0, *[0.02] * 3, *[0.08] * 5])

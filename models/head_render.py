@@ -34,9 +34,9 @@ from swapcast.models.head_light import Light
 from swapcast.models.head_skin import IRIS, Skin, empty, lift_skin, sample
 from swapcast.models.head_surround import PersonFinder, Surround, make_surround
 
-_CAVITY = np.float32([0.016, 0.006, 0.005])
-_TONGUE = np.float32([0.20, 0.065, 0.06])
-_TEETH = np.float32([0.44, 0.39, 0.33])
+_CAVITY = np.array([0.016, 0.006, 0.005], np.float32)
+_TONGUE = np.array([0.20, 0.065, 0.06], np.float32)
+_TEETH = np.array([0.44, 0.39, 0.33], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ def _paint_head(
     interpolate(index, weights, head.triangles, known, maps)
     flat = np.full((height, width, 2), -1, np.float32)
     side = len(person.skin.texture) - 1
-    uv = (head.uv * np.float32([1, -1]) + np.float32([0, 1])) * np.float32(side)
+    uv = (head.uv * np.array([1, -1], np.float32) + np.array([0, 1], np.float32)) * np.float32(side)
     interpolate(index, weights, head.uv_triangles, np.ascontiguousarray(uv, np.float32), flat)
     x, y = flat[..., 0].copy(), flat[..., 1].copy()
     part = np.where(index >= 0, head.part[index], 255)
@@ -238,7 +238,7 @@ def _paint_head(
 
 
 def _paint_eyes(colour: Floats, part: Ints, maps: Floats, person: Person, act: Act) -> None:
-    target = np.float32([np.tan(act.gaze[0]), np.tan(act.gaze[1]), 1]) * 60
+    target = np.array([np.tan(act.gaze[0]), np.tan(act.gaze[1]), 1], np.float32) * 60
     for side in EYE_SIDES:
         shown = part == PARTS.index(EYE + side)
         rows, columns = np.nonzero(shown)
@@ -255,7 +255,7 @@ def _paint_eyes(colour: Floats, part: Ints, maps: Floats, person: Person, act: A
         open_ = np.pad(shown[top:bottom, left:right].astype(np.float32), 8)
         lit = cv2.GaussianBlur(np.roll(open_, drop, 0), (0, 0), blur)[8:-8, 8:-8]
         lid = np.clip(lit[rows - top, columns - left] * 1.25, 0, 1)[:, None]
-        window = _unit((sight + np.float32([-0.13, 0.14, 0]))[None])
+        window = _unit((sight + np.array([-0.13, 0.14, 0], np.float32))[None])
         glint = np.exp(-(((direction - window) / 0.045) ** 2).sum(1))
         colour[rows, columns] = painted * (0.22 + 0.78 * lid) + 0.55 * glint[:, None] * lid
 
@@ -268,7 +268,7 @@ def _eye(direction: Floats, sight: Floats, skin: Skin) -> Floats:
     ring = 1 - 0.55 * _step(away, 0.72, 1.0) + 0.35 * _step(-away, -0.62, -0.4)
     iris = skin.iris * (streaks * ring)[:, None]
     iris *= _step(away, 0.36, 0.48)[:, None]
-    red = np.float32([1, 0.8, 0.75])
+    red = np.array([1, 0.8, 0.75], np.float32)
     white = skin.white * (1 + (red - 1) * _step(away, 1.4, 2.6)[:, None])
     out: Floats = iris + (white - iris) * _step(away, 0.93, 1.06)[:, None]
     return out
@@ -304,7 +304,8 @@ def _visible(landmarks: Floats, depth: Floats) -> NDArray[np.uint8]:
     y = np.clip(np.rint(landmarks[:, 1]).astype(int), 0, depth.shape[0] - 1)
     around = np.stack([padded[y + j, x + i] for j in range(3) for i in range(3)])
     farthest = np.where(np.isfinite(around), around, -np.inf).max(0)
-    return (landmarks[:, 2] < farthest + 0.3).astype(np.uint8)
+    seen: NDArray[np.uint8] = (landmarks[:, 2] < farthest + 0.3).astype(np.uint8)
+    return seen
 
 
 def _unit(vectors: Floats) -> Floats:

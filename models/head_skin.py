@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.raster import corner_normals, interpolate, rasterise
-from swapcast.models.head import EYE, EYE_SIDES, FACE, PARTS, Floats, Head, Ints
+from swapcast.models.head import EYE, EYE_SIDES, FACE, PARTS, Floats, Head, Ints, Reals
 from swapcast.models.head_fit import Fit, Image
 from swapcast.models.head_light import Light, estimate
 
@@ -36,7 +36,7 @@ class Skin:
     """The picture's own."""
 
 
-def fill(values: Floats, weights: Floats) -> Floats:
+def fill(values: Reals, weights: Reals) -> Floats:
     """Carry what is known smoothly into what is not (push-pull, Gortler et al. 1996).
 
     Parameters
@@ -60,7 +60,7 @@ def fill(values: Floats, weights: Floats) -> Floats:
     return out
 
 
-def sample(picture: Floats, x: Floats, y: Floats) -> Floats:
+def sample(picture: Reals, x: Floats, y: Floats) -> Floats:
     """Return the picture at places (x, y), all float32 of one shape [h, w]."""
     out: Floats = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return out
@@ -97,7 +97,7 @@ def lift_skin(head: Head, fit: Fit, picture: Image, person: Floats) -> Skin:
     person : float32 [h, w], 0…1
         Where the picture shows the person.
     """
-    linear = (picture.astype(np.float32) / 255) ** 2
+    linear = ((picture / np.float32(255)) ** 2).astype(np.float32)
     vertices = fit.pose.to_camera(head.move(head.shape(fit.shape), fit.strengths))
     points = fit.camera.project(vertices)
     normals = np.zeros_like(vertices)
@@ -171,7 +171,7 @@ def _darken_inner_lips(head: Head, texture: Floats) -> None:
     inner = cv2.dilate(inner, np.ones((7, 7), np.uint8))
     lips = np.median(texture[(outer > 0) & (inner == 0)], 0)
     share = cv2.GaussianBlur(inner, (0, 0), 4).astype(np.float32)[..., None] / 255
-    texture += (lips * np.float32([0.5, 0.38, 0.38]) - texture) * share
+    texture += (lips * np.array([0.5, 0.38, 0.38], np.float32) - texture) * share
 
 
 def _behind(head: Head) -> Floats:
@@ -180,15 +180,17 @@ def _behind(head: Head) -> Floats:
     under = np.clip((maps[..., 1] - chin + 3.5) / 2.5, 0, 1)
     side = np.clip((maps[..., 2] - 1.0) / 1.5, 0, 1) * (np.abs(maps[..., 0]) < abs(ear) + 0.7)
     side = np.maximum(side, np.clip((maps[..., 1] - 5) / 1.5, 0, 1))
-    out: Floats = (under * side * covered).astype(np.float32)
-    return cv2.GaussianBlur(cv2.dilate(out, np.ones((15, 15), np.uint8)), (0, 0), 4)
+    share = (under * side * covered).astype(np.float32)
+    out: Floats = cv2.GaussianBlur(cv2.dilate(share, np.ones((15, 15), np.uint8)), (0, 0), 4)
+    return out
 
 
 def _scalp(head: Head) -> Floats:
     maps, _ = in_texture(head, head.mean)
     above = np.clip((maps[..., 1] - 4.5) / 1.5, 0, 1) * np.clip((6 - maps[..., 2]) / 1.5, 0, 1)
-    out: Floats = np.maximum(above, np.clip((maps[..., 1] - 11) / 1.5, 0, 1)).astype(np.float32)
-    return cv2.dilate(out, np.ones((15, 15), np.uint8))
+    share = np.maximum(above, np.clip((maps[..., 1] - 11) / 1.5, 0, 1)).astype(np.float32)
+    out: Floats = cv2.dilate(share, np.ones((15, 15), np.uint8))
+    return out
 
 
 def _inner(head: Head) -> Floats:
@@ -212,16 +214,16 @@ def _like_skin(plain: Floats, weights: Floats) -> Floats:
     chroma = (logs - logs.mean(2, keepdims=True) - middle + middle.mean()) / 0.12
     level = np.abs(logs - middle).max(2) / (4 * spread.max())
     away = cv2.GaussianBlur(np.maximum(np.abs(chroma).max(2) / 1.6, level), (0, 0), 4)
-    out: Floats = np.clip(2 - away, 0, 1).astype(np.float32)
-    out = cv2.erode(out, np.ones((25, 25), np.uint8))
-    return cv2.GaussianBlur(out, (0, 0), 9)
+    alike = cv2.erode(np.clip(2 - away, 0, 1).astype(np.float32), np.ones((25, 25), np.uint8))
+    out: Floats = cv2.GaussianBlur(alike, (0, 0), 9)
+    return out
 
 
 def _landmarks_in_texture(head: Head) -> Floats:
     corner = np.zeros(len(head.mean), np.int64)
     corner[head.triangles.ravel()] = head.uv_triangles.ravel()
-    place: Floats = (head.uv[corner[head.landmarks]] * [1, -1] + [0, 1]) * (SIDE - 1)
-    return place
+    place = (head.uv[corner[head.landmarks]] * [1, -1] + [0, 1]) * (SIDE - 1)
+    return place.astype(np.float32)
 
 
 def _eye_colours(
@@ -247,12 +249,14 @@ def _eye_colours(
             irises.append(np.percentile(colours[ring], 35, 0))
         if outer.any():
             whites.append(np.median(colours[outer], 0))
-    iris = np.mean(irises, 0) if irises else np.float32([0.09, 0.05, 0.03])
-    white = np.mean(whites, 0) if whites else np.float32([0.5, 0.45, 0.42])
+    iris = np.mean(irises, 0) if irises else np.array([0.09, 0.05, 0.03], np.float32)
+    white = np.mean(whites, 0) if whites else np.array([0.5, 0.45, 0.42], np.float32)
     return np.asarray(iris, np.float32), np.asarray(white, np.float32)
 
 
 def _pupil(linear: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:
     luma = linear[rows, columns].sum(1)
     weight = 1 / (luma + 0.05) ** 2
-    return np.float32([np.average(columns, weights=weight), np.average(rows, weights=weight)])
+    return np.array(
+        [np.average(columns, weights=weight), np.average(rows, weights=weight)], np.float32
+    )

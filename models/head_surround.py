@@ -71,7 +71,8 @@ class PersonFinder:
         share = cv2.resize(coarse, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
         guide = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
         fine = _guided(guide, np.clip(share, 0, 1), picture.shape[1] // 40, 2e-4)
-        return np.clip((fine - 0.25) / 0.6, 0, 1).astype(np.float32)
+        out: Floats = np.clip((fine - 0.25) / 0.6, 0, 1).astype(np.float32)
+        return out
 
 
 def _guided(guide: Floats, values: Floats, radius: int, smooth: float) -> Floats:
@@ -95,9 +96,9 @@ def make_surround(head: Head, fit: Fit, picture: Image, person: Floats, light: L
     light : the picture's own
     """
     pad = picture.shape[0] // 3
-    linear = (picture.astype(np.float32) / 255) ** 2
-    solid = fill(linear, np.clip((person - 0.9) * 10, 0, 1) * 1.0)
-    solid = solid + (linear - solid) * np.clip(person * 2 - 1, 0, 1)[..., None]
+    linear = ((picture / np.float32(255)) ** 2).astype(np.float32)
+    solid = fill(linear, np.clip((person - 0.9) * 10, 0, 1))
+    solid += (linear - solid) * np.clip(person * 2 - 1, 0, 1)[..., None]
     rgba = np.concatenate([solid, person[..., None]], 2)
     rgba = _extend(np.ascontiguousarray(rgba, np.float32), pad)
     height, width = rgba.shape[:2]
@@ -171,7 +172,8 @@ def _depth(head: Head, fit: Fit, flat: Floats, person: Floats) -> Floats:
     depth = np.minimum(np.where(index >= 0, depth, middle), middle + 1.5)
     full = fill(depth[..., None].astype(np.float32), known)[..., 0]
     blur = max(person.shape[0] / 110, 1)
-    return cv2.GaussianBlur(full, (0, 0), blur).astype(np.float32)
+    out: Floats = cv2.GaussianBlur(full, (0, 0), blur)
+    return out
 
 
 def _cells(person: Floats, rows: int, columns: int) -> Ints:

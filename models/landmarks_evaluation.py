@@ -1,4 +1,4 @@
-"""Judge the landmark network against the mesh on clips it never saw, and write it as ONNX."""
+"""Judge the landmark network against the mesh on clips it never saw."""
 
 import json
 import logging
@@ -7,15 +7,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import onnxruntime
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from swapcast.kernels.geometry import transform
 from swapcast.kernels.upright import upright
-from swapcast.models.landmarks import LandmarkConfig, LandmarkModel
 from swapcast.models.landmarks_data import (
     MeshTeacher,
     clip_pictures,
@@ -25,25 +21,6 @@ from swapcast.models.landmarks_data import (
 from swapcast.models.landmarks_turning import MESH_68, Picture
 
 _log = logging.getLogger(__name__)
-
-SOURCES = (
-    "SFHQ-T2I faces by David Beniaguev (MIT); "
-    "GRID audiovisual corpus, Cooke et al. 2006, four talkers (CC BY 4.0)"
-)
-TEACHERS = (
-    "MediaPipe face mesh, 468 points, Google (Apache-2.0); "
-    "YuNet face detector, Shiqi Yu et al. (Apache-2.0)"
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Export:
-    """Write the averaged weights as ONNX and check that both give the same."""
-
-    run: Path
-    """Folder of checkpoints."""
-    out: Path
-    """ONNX file to write."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,72 +43,6 @@ class Evaluate:
     """Of a clip, every so many frames are looked at."""
     out: Path | None = None
     """Write the figures to this file, as JSON."""
-
-
-class _Finished(nn.Module):
-    """The network as it runs live: probabilities instead of log-odds."""
-
-    def __init__(self, model: LandmarkModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        points, presence, visibility = self.model(crops)
-        return points, presence.sigmoid(), visibility.sigmoid()
-
-
-def load_average(run: Path) -> LandmarkModel:
-    """Read the averaged weights of a training."""
-    kept = torch.load(run / "last.pt", weights_only=True)
-    config = json.loads(kept["config"])
-    config["widths"], config["depths"] = tuple(config["widths"]), tuple(config["depths"])
-    model = LandmarkModel(LandmarkConfig(**config))
-    model.load_state_dict(kept["average"])
-    return model.eval()
-
-
-def export(settings: Export) -> float:
-    """Write the ONNX file; return the largest difference from torch, in pixels of the crop.
-
-    Raises
-    ------
-    ValueError
-        If ONNX Runtime gives something else than torch.
-    """
-    model = _Finished(load_average(settings.run)).eval()
-    size = model.model.config.size
-    settings.out.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(
-        model,
-        (torch.zeros(1, 3, size, size),),
-        str(settings.out),
-        input_names=["crops"],
-        output_names=["points", "presence", "visibility"],
-        dynamo=False,
-        opset_version=17,
-    )
-    written = onnx.load(str(settings.out))
-    about = {
-        "name": "swapcast landmarks: 68 points, presence, visibility",
-        "licence": "MIT",
-        "input": f"float32 [1, 3, {size}, {size}], RGB, 0…1",
-        "provenance": f"trained from: {SOURCES}. Teachers: {TEACHERS}.",
-    }
-    onnx.helper.set_model_props(written, about)
-    onnx.save(written, str(settings.out))
-    rng = np.random.default_rng(0)
-    crops = rng.random((8, 3, size, size), dtype=np.float32)
-    runner, worst = onnxruntime.InferenceSession(str(settings.out)), 0.0
-    for crop in crops[:, None]:
-        with torch.no_grad():
-            wanted = model(torch.from_numpy(crop))
-        got = runner.run(None, {"crops": crop})
-        gaps = [float(np.abs(a.numpy() - b).max()) for a, b in zip(wanted, got, strict=True)]
-        worst = max(worst, *gaps)
-    if worst > 0.01:
-        raise ValueError(f"ONNX Runtime differs from torch by {worst}")
-    _log.info("%s: parity %.1e pixels", settings.out, worst)
-    return worst
 
 
 class _Reader:

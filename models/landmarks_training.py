@@ -27,7 +27,7 @@ from swapcast.models.landmarks_data import (
     samples,
     stored,
 )
-from swapcast.models.landmarks_evaluation import Evaluate, Export, evaluate, export
+from swapcast.models.landmarks_evaluation import Evaluate, evaluate
 from swapcast.models.landmarks_turning import Picture, triangles
 
 _log = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ class _Run:
         self.model = LandmarkModel(LandmarkConfig()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model)
         self.optimiser = torch.optim.AdamW(self.model.parameters(), 1e-3, weight_decay=1e-3)
-        self.step, self.spent = 0, 0.0
+        self.step, self.spent, self.rendered = 0, 0.0, 0
         self.file = settings.run / "last.pt"
         if self.file.exists():
             kept = torch.load(self.file, weights_only=True)
@@ -170,6 +170,7 @@ class _Run:
             "config": json.dumps(asdict(self.model.config)),
             "step": self.step,
             "spent": self.spent,
+            "rendered": self.rendered,
         }
         part = self.file.with_suffix(".part")
         torch.save(whole, part)
@@ -197,7 +198,7 @@ class _Run:
             for kept, new in zip(self.average.buffers(), self.model.buffers(), strict=True):
                 if kept.is_floating_point():
                     kept.lerp_(new, 1 - keep)
-        return {name: float(value) for name, value in losses.items()}
+        return {name: float(value.detach()) for name, value in losses.items()}
 
 
 def train(settings: Train) -> None:
@@ -207,6 +208,7 @@ def train(settings: Train) -> None:
     settings.run.mkdir(parents=True, exist_ok=True)
     pool, run = load_pool(settings.pool, settings.rendered), _Run(settings)
     _log.info("%d faces, %d backgrounds", len(pool.pictures), len(pool.backgrounds))
+    run.rendered = len(list(settings.rendered.glob("*.npz"))) if settings.rendered else 0
     rng = np.random.default_rng(run.step)
     means: dict[str, float] = {}
     saved = began = time.monotonic()
@@ -228,13 +230,11 @@ def train(settings: Train) -> None:
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    match tyro.cli(Gather | Train | Export | Evaluate):
+    match tyro.cli(Gather | Train | Evaluate):
         case Gather() as settings:
             gather(settings)
         case Train() as settings:
             train(settings)
-        case Export() as settings:
-            export(settings)
         case Evaluate() as settings:
             evaluate(settings)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from swapcast.models.head import Floats, Head
+from swapcast.models.head import Floats, Head, Reals
 from swapcast.models.head_fit import Pose
 from swapcast.models.head_render import Act
 
@@ -98,7 +98,7 @@ def face_of_chance(
     return np.clip(out, 0, 1).astype(np.float32), (float(gaze[0]), float(gaze[1]))
 
 
-def lids(head: Head, gaze: Floats, closed: float) -> Floats:
+def lids(head: Head, gaze: Reals, closed: float) -> Floats:
     """Return the movements float32 [57] of lids that follow a gaze and close, 0…1."""
     across, up = float(gaze[0]) / 0.5, float(gaze[1]) / 0.4
     moves = both(eyeBlink=closed, eyeLookUp=max(up, 0), eyeLookDown=max(-up, 0))
@@ -143,16 +143,16 @@ def perform(
         )
 
 
-def _drift(rng: np.random.Generator, time: Floats) -> Floats:
+def _drift(rng: np.random.Generator, time: Reals) -> Reals:
     """Return a slow random walk, float [n], mostly within -1…1."""
     rates, phases = rng.uniform(0.08, 0.55, 5), rng.uniform(0, 2 * np.pi, 5)
     sizes = 1 / (1 + 4 * rates)
     waves = np.sin(2 * np.pi * rates * time[:, None] + phases) * sizes
-    out: Floats = np.tanh(1.6 * waves.sum(1) / np.sqrt((sizes**2).sum()) * 0.7)
+    out: Reals = np.tanh(1.6 * waves.sum(1) / np.sqrt((sizes**2).sum()) * 0.7)
     return out
 
 
-def _speech(head: Head, rng: np.random.Generator, time: Floats) -> tuple[Floats, Floats]:
+def _speech(head: Head, rng: np.random.Generator, time: Reals) -> tuple[Reals, Reals]:
     """Return mouth movements float [n, 57] and loudness float [n] of phrases with pauses."""
     out, voice = np.zeros((len(time), len(head.names))), np.zeros(len(time))
     at = 0.3
@@ -168,7 +168,7 @@ def _speech(head: Head, rng: np.random.Generator, time: Floats) -> tuple[Floats,
     return out, np.minimum(voice, 1)
 
 
-def _blinks(rng: np.random.Generator, time: Floats) -> Floats:
+def _blinks(rng: np.random.Generator, time: Reals) -> Reals:
     out, at = np.zeros(len(time)), rng.uniform(0.5, 1.5)
     while at < time[-1] + 1:
         since = time - at
@@ -177,7 +177,7 @@ def _blinks(rng: np.random.Generator, time: Floats) -> Floats:
     return out
 
 
-def _glances(rng: np.random.Generator, time: Floats) -> Floats:
+def _glances(rng: np.random.Generator, time: Reals) -> Reals:
     out, at = np.zeros((len(time), 2)), rng.uniform(0.8, 2)
     while at < time[-1]:
         end = at + rng.uniform(0.4, 1.1)

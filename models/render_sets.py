@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -111,7 +112,7 @@ def backdrop(rng: np.random.Generator, found: Sequence[Image], side: int) -> Ima
     """Return a background, uint8 [side, side, 3] RGB: a room, a gradient or noise."""
     kind = rng.random()
     if kind < 0.6:
-        room = found[rng.integers(len(found))]
+        room = found[int(rng.integers(len(found)))]
         cut = int(rng.uniform(0.4, 1) * min(room.shape[:2]))
         y, x = (int(rng.integers(0, n - cut + 1)) for n in room.shape[:2])
         part = cv2.resize(room[y : y + cut, x : x + cut], (side, side))
@@ -123,12 +124,15 @@ def backdrop(rng: np.random.Generator, found: Sequence[Image], side: int) -> Ima
         cells = int(rng.choice([4, 16, 64]))
         noise = rng.uniform(0, 255, (cells, cells, 3)).astype(np.float32)
         out = cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
-    return np.clip(out, 0, 255).astype(np.uint8)
+    finished: Image = np.clip(out, 0, 255).astype(np.uint8)
+    return finished
 
 
 def light_of_chance(rng: np.random.Generator, own: Light) -> Light:
     """Return the picture's own light or lamps from anywhere in front; warm, cool, bright or dim."""
-    tint = np.float32([1, 1, 1]) + np.float32([0.16, 0.02, -0.16]) * rng.normal(0, 0.6)
+    tint = np.array([1, 1, 1], np.float32) + np.array([0.16, 0.02, -0.16], np.float32) * rng.normal(
+        0, 0.6
+    )
     level = float(np.exp(rng.uniform(np.log(0.4), np.log(1.15))))
     if rng.random() < 0.35:
         return Light(own.coefficients * tint * max(level, 0.7))
@@ -146,7 +150,7 @@ def light_of_chance(rng: np.random.Generator, own: Light) -> Light:
 def middle(person: Person) -> Floats:
     """Return the middle of the face, float32 [3], head axes: a little above the nose tip's base."""
     face = person.shape[person.head.landmarks]
-    out: Floats = (face.max(0) + face.min(0)) / 2 + np.float32([0, 0.8, 0])
+    out: Floats = (face.max(0) + face.min(0)) / 2 + np.array([0, 0.8, 0], np.float32)
     return out
 
 
@@ -154,7 +158,7 @@ def identity_frame(person: Person, found: Sequence[Image], seed: int, number: in
     """Return one frame of the person alone, 256 pixels square, the face in the middle."""
     rng = np.random.default_rng([seed, number])
     limits = Limits(np.radians(40), np.radians(20), np.radians(15))
-    place = np.float32([*rng.normal(0, 0.4, 2), rng.uniform(46, 60)])
+    place = np.array([*rng.normal(0, 0.4, 2), rng.uniform(46, 60)], np.float32)
     strengths, gaze = face_of_chance(person.head, rng, person.fit.strengths, 0.8)
     act = Act(pose_of_chance(rng, limits, middle(person), place), strengths, gaze)
     camera = Camera(2.6 * SIDE, (SIDE / 2 - 0.5, SIDE / 2 - 0.5))
@@ -168,7 +172,7 @@ def landmark_frame(person: Person, found: Sequence[Image], seed: int, number: in
     limits = Limits(np.radians(70), np.radians(35), np.radians(30))
     focal = float(np.exp(rng.uniform(np.log(1.2), np.log(3.5)))) * SIDE
     distance = focal * 6.2 / rng.uniform(48, 85)
-    place = np.float32([*rng.normal(0, 0.7, 2), distance])
+    place = np.array([*rng.normal(0, 0.7, 2), distance], np.float32)
     strengths, gaze = face_of_chance(person.head, rng, person.fit.strengths)
     act = Act(pose_of_chance(rng, limits, middle(person), place), strengths, gaze)
     camera = Camera(focal, (SIDE / 2 - 0.5, SIDE / 2 - 0.5))
@@ -187,7 +191,7 @@ def make_identity(settings: Identity) -> None:
     found = rooms(maker, settings.data)
     settings.out.mkdir(parents=True, exist_ok=True)
     camera = Camera(2.6 * SIDE, (SIDE / 2 - 0.5, SIDE / 2 - 0.5))
-    place = np.float32([0, 0, 52])
+    place = np.array([0, 0, 52], np.float32)
     rng = np.random.default_rng(settings.seed)
     pose = pose_of_chance(rng, Limits(0, 0, 0), middle(person), place)
     straight = Act(pose, person.fit.strengths)
@@ -215,7 +219,7 @@ def _write(frames: Iterator[Drawn], numbers: range, out: Path, extra: str) -> No
     for number, drawn in zip(track(numbers, description=out.name), frames, strict=True):
         kept.append(drawn)
         if len(kept) == SHARD or number == numbers[-1]:
-            part: dict[str, Floats] = {extra: np.stack([getattr(d, extra) for d in kept])}
+            part: dict[str, Any] = {extra: np.stack([getattr(d, extra) for d in kept])}
             path = out / f"frames-{number + 1 - len(kept):06d}.npz"
             np.savez(
                 path.with_suffix(".part.npz"),
@@ -230,7 +234,7 @@ def _write(frames: Iterator[Drawn], numbers: range, out: Path, extra: str) -> No
 def main() -> None:
     """Make one of the sets from the command line."""
     cv2.setNumThreads(1)
-    settings = tyro.cli(Identity | Landmarks | Demo, prog="swapcast.models.render_sets")  # type: ignore[arg-type]
+    settings = tyro.cli(Identity | Landmarks | Demo, prog="swapcast.models.render_sets")
     try:
         match settings:
             case Identity():

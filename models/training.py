@@ -121,7 +121,7 @@ class Training:
         if settings.start is not None:
             self._take(read_checkpoint(settings.start / CHECKPOINT))
         self.optimiser = torch.optim.Adam(
-            self.model.parameters(), lr=settings.rate, betas=(0.5, 0.999)
+            self.model.parameters(), lr=settings.rate, betas=(0.5, 0.999), fused=True
         )
         self.mean = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.faces = {
@@ -234,8 +234,8 @@ def _load(entry: str, size: int) -> FaceSet:
     name, found, folders = entry.partition("=")
     if not (name and found and folders):
         raise TrainingError(f"--data {entry!r} is not of the form NAME=FOLDER[,FOLDER…]")
-    # Twice the network's size: enough that the bent copies stay sharp.
-    return load_faces(name, [Path(folder) for folder in folders.split(",")], side=2 * size)
+    # Half as much again as the network's size: enough that the bent copies stay sharp.
+    return load_faces(name, [Path(folder) for folder in folders.split(",")], side=3 * size // 2)
 
 
 def train(

@@ -35,6 +35,7 @@ def live(argv: Sequence[str]) -> None:
     """Run `swapcast live`."""
     settings = parse(Live, "live", argv)
     sinks = settings.sink or ("virtual",)
+    _announce_compiling()
     from swapcast.realtime.assembly import run_live  # noqa: PLC0415 - after --help
 
     with _stopping() as stop:
@@ -45,6 +46,7 @@ def live(argv: Sequence[str]) -> None:
 def convert(argv: Sequence[str]) -> None:
     """Run `swapcast convert`."""
     settings = parse(Convert, "convert", argv)
+    _announce_compiling()
     from swapcast.realtime.assembly import run_convert  # noqa: PLC0415 - after --help
 
     with _stopping() as stop:
@@ -55,6 +57,7 @@ def convert(argv: Sequence[str]) -> None:
 def demo(argv: Sequence[str]) -> None:
     """Run `swapcast demo`."""
     settings = parse(Demo, "demo", argv)
+    _announce_compiling()
     from swapcast.realtime.assembly import run_live  # noqa: PLC0415 - after --help
 
     with ExitStack() as stack:
@@ -139,6 +142,13 @@ def _stopping() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _announce_compiling() -> None:
+    """Tell why the first start after an installation takes longer than all others."""
+    with resources.as_file(resources.files("swapcast.kernels")) as folder:
+        if not any(folder.glob("__pycache__/*.nbi")):
+            _say("compiling the kernels for this processor: half a minute, this once")
 
 
 def _say(text: str) -> None:
