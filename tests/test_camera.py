@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -28,11 +29,16 @@ BYTES["yuv420p"] = BYTES["nv12"]
 
 CAMERA = """
 import sys, time
-path, size, start = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-with open(path, "wb", buffering=0) as pipe:
-    for number in range(start, 100_000):
-        pipe.write(bytes([number % 256]) * size)
-        time.sleep(0.02)
+path, size, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+while True:
+    try:
+        with open(path, "wb", buffering=0) as pipe:
+            while True:
+                pipe.write(bytes([number % 256]) * size)
+                number += 1
+                time.sleep(0.02)
+    except BrokenPipeError:  # whoever looked has gone; somebody else may come
+        pass
 """
 
 posix = pytest.mark.skipif(os.name != "posix", reason="named pipes are a POSIX thing")
@@ -239,7 +245,7 @@ def running(process):
 def test_mjpeg_becomes_planes_and_a_damaged_picture_is_left_out(tmp_path):
     context = av.CodecContext.create("mjpeg", "w")
     context.width, context.height, context.pix_fmt = WIDTH, HEIGHT, "yuvj422p"
-    context.time_base = "1/25"
+    context.time_base = Fraction(1, 25)
     shot = av.VideoFrame.from_ndarray(np.full((HEIGHT, WIDTH, 3), 200, np.uint8), "rgb24")
     shot = shot.reformat(format="yuvj422p", dst_color_range=2)
     shot.pts = 0
