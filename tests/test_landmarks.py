@@ -9,9 +9,11 @@ from swapcast.export.runners import open_runner
 from swapcast.kernels.geometry import invert, transform
 from swapcast.kernels.upright import ROOM, upright
 from swapcast.realtime.analyser import open_analyser
+from swapcast.realtime.detector import detector
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.frame import Colour, Frame
 from swapcast.realtime.landmarks import LandmarkNet, landmark_net
+from swapcast.realtime.tracker import Tracker
 
 TRAINED_WITHOUT = ("lwbsza", "swiz3n", "pwij3p")
 """GRID talkers that no weights of ours have seen."""
@@ -171,3 +173,57 @@ def test_a_hand_over_the_face_does_not_lose_it(shared):
     with open_analyser("own", detached=False) as analyse:
         tracks = [[face.track for face in analyse(frame)] for frame, _ in clip_frames(path, 2)]
     assert tracks == [[0]] * len(tracks)
+
+
+def portrait_at(shared, x, number, rng):
+    """Give a 640×360 frame with a portrait's left edge at column x, as a noisy camera sees it."""
+    import cv2
+
+    portrait = cv2.imread(str(shared / "data" / "faces_real_cc0" / "001.jpg"))
+    small = cv2.resize(portrait, (300, 300), interpolation=cv2.INTER_AREA)
+    way = np.array([[1, 0, x], [0, 1, 30]], np.float32)
+    picture = cv2.warpAffine(small, way, (640, 360), borderValue=(90, 110, 100))
+    noisy = picture + rng.normal(0, 3, picture.shape)
+    planes = cv2.cvtColor(np.clip(noisy, 0, 255).astype(np.uint8), cv2.COLOR_BGR2YUV_I420)
+    y, u, v = np.split(planes.ravel(), [360 * 640, 360 * 640 * 5 // 4])
+    chroma = (180, 320)
+    at = number / 30
+    return Frame(
+        *(y.reshape(360, 640), u.reshape(chroma), v.reshape(chroma), 640, 360),
+        *(Colour("bt601"), number, at),
+    )
+
+
+def followed(shared, speed, count):
+    """Return what the network reads and what is shown, both [n, 68, 2], of a moving portrait."""
+    look, rng, read, shown = landmark_net(), np.random.default_rng(0), [], []
+
+    def watched(frame, affine):
+        found = look(frame, affine)
+        read.append(found.points)
+        return found
+
+    tracker, mark = Tracker(watched, look.size), detector()
+    raw = []
+    for number in range(count):
+        frame = portrait_at(shared, 10 + speed * number, number, rng)
+        faces = tracker(frame) or tracker.add(frame, mark(frame))
+        shown.append(faces[0].landmarks)
+        raw.append(read[-1])
+    return np.stack(raw), np.stack(shown)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("speed", [6, 15])
+def test_a_real_face_at_steady_speed_is_shown_less_than_a_pixel_behind(shared, speed):
+    raw, shown = followed(shared, speed, 320 // speed)
+    assert np.abs((raw - shown)[8:, :, 0].mean(1)).max() <= 1.0
+
+
+@pytest.mark.shared
+def test_a_real_still_face_trembles_less_than_two_thirds_as_much_as_it_is_read(shared):
+    raw, shown = followed(shared, 0, 50)
+    assert shown[20:].std(0).mean() < 0.67 * raw[20:].std(0).mean()
+    assert (
+        np.abs(np.diff(shown[20:], axis=0)).mean() < 0.4 * np.abs(np.diff(raw[20:], axis=0)).mean()
+    )
