@@ -159,6 +159,7 @@ class _Decoder:
             context.pix_fmt = opened.pixel_format
         self._context = context
         self._captured: dict[int, float] = {}
+        self._number, self._at = -1, 0.0  # of the picture before
 
     def __call__(
         self, body: memoryview, number: int, at: float, intact: Callable[[], bool]
@@ -175,7 +176,9 @@ class _Decoder:
             return
         for picture in pictures:
             stamp = number if picture.pts is None else picture.pts
-            captured_at = self._captured.get(stamp, at)
+            # Packets of pictures that are predicted from later ones come in another order.
+            self._number = max(stamp, self._number + 1)
+            self._at = max(self._captured.get(stamp, at), self._at)
             for older in [one for one in self._captured if one < stamp - _REORDERED]:
                 del self._captured[older]
-            yield Shot(planes_of(picture), stamp, captured_at, self._opened)
+            yield Shot(planes_of(picture), self._number, self._at, self._opened)

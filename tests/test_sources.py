@@ -155,6 +155,9 @@ def test_odd_sizes(tmp_path, width, height):
         assert frame.u.shape[1] >= (width + 1) // 2
 
 
+@pytest.mark.skipif(
+    not hasattr(av.VideoStream, "set_display_rotation"), reason="this PyAV cannot write such a clip"
+)
 @pytest.mark.parametrize("turn", [90, 180, -90])
 def test_a_clip_held_upright_is_shown_upright(tmp_path, turn):
     path = write(tmp_path / "clip.mp4", rotation=turn, count=2)
@@ -367,8 +370,10 @@ def test_a_clip_over_http_is_played_at_its_own_speed(tmp_path):
         finally:
             server.shutdown()
             thread.join()
-    assert len(frames) >= 45
+    assert len(frames) >= 35
     times = [frame.captured_at for frame in frames]
+    assert np.all(np.diff([frame.number for frame in frames]) > 0)
+    assert np.all(np.diff(times) >= 0)
     assert 1.5 < times[-1] - times[0] < 3
 
 
