@@ -101,7 +101,7 @@ def open_source(
             stop=stop,
             clock=clock,
         )
-    if spec.isdigit() or spec.startswith("/dev/"):
+    if spec.isdigit() or spec.startswith(("/dev/video", "/dev/v4l/")):
         wish = Wish(settings.width, settings.height, settings.fps, settings.pixel_format)
         return camera(spec, wish, stop=stop, on_event=on_event, clock=clock)
     if spec.partition("://")[0].lower() in SCHEMES and "://" in spec:
