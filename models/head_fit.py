@@ -278,7 +278,7 @@ class _Problem:
     ) -> None:
         self._mean = head.mean[vertices].astype(np.float64)
         basis = np.concatenate([head.identity[:SHAPES, vertices], head.movements[:, vertices]])
-        self._basis = basis.astype(np.float64)
+        self._basis = np.ascontiguousarray(basis, np.float64)
         self._target, self._camera = target, camera
         weight = np.full(len(vertices), 0.5)
         weight[:17], weight[17:27], weight[27:36], weight[36:68] = 0.3, 0.7, 1.0, 1.5
@@ -288,16 +288,21 @@ class _Problem:
             [0.9 if name.startswith("eyeWide") else 0.45 for name in head.names],
         ]
 
-    def _camera_points(self, p: Doubles) -> Doubles:
-        vertices = self._mean + np.tensordot(p[6:], self._basis, 1)
+    def _vertices(self, p: Doubles) -> Doubles:
+        moved: Doubles = p[6:] @ self._basis.reshape(len(self._basis), -1)
+        return self._mean + moved.reshape(-1, 3)
+
+    def _camera_points(self, vertices: Doubles, p: Doubles) -> Doubles:
         turn: Doubles = Rotation.from_euler("xyz", p[:3]).as_matrix()
         points: Doubles = vertices @ turn.T * [1, -1, -1] + p[3:6]
         return points
 
-    def landmarks(self, p: Doubles) -> Doubles:
-        points = self._camera_points(p)
+    def _project(self, points: Doubles) -> Doubles:
         flat: Doubles = points[:, :2] / points[:, 2:] * self._camera.focal + self._camera.centre
         return flat
+
+    def landmarks(self, p: Doubles) -> Doubles:
+        return self._project(self._camera_points(self._vertices(p), p))
 
     def residuals(self, p: Doubles) -> Doubles:
         distance = (self.landmarks(p) - self._target) * self._weight
@@ -305,7 +310,8 @@ class _Problem:
         return out
 
     def jacobian(self, p: Doubles) -> Doubles:
-        points = self._camera_points(p)
+        vertices = self._vertices(p)
+        points = self._camera_points(vertices, p)
         turn = Rotation.from_euler("xyz", p[:3]).as_matrix()
         moved = self._basis @ turn.T * [1, -1, -1]  # [k, n, 3]
         flat = (moved[..., :2] - moved[..., 2:] * points[:, :2] / points[:, 2:]) / points[:, 2:]
@@ -317,7 +323,7 @@ class _Problem:
             ahead, behind = p.copy(), p.copy()
             ahead[k] += step
             behind[k] -= step
-            slope = (self.landmarks(ahead) - self.landmarks(behind)) / (2 * step)
-            out[:count, k] = (slope * self._weight).ravel()
+            ends = [self._project(self._camera_points(vertices, end)) for end in (ahead, behind)]
+            out[:count, k] = ((ends[0] - ends[1]) / (2 * step) * self._weight).ravel()
         out[count:, 6:] = np.diag(self._prior)
         return out

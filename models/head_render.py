@@ -231,9 +231,8 @@ def _paint_head(
     back[crown] = 1
     colour[crown] = person.skin.hair * maps[crown][:, :3]
     _paint_eyes(colour, part, maps, person, act)
-    lips = float(points[head.landmarks[[51, 57]], 2].mean())
     eyes = float(np.linalg.norm(points[head.landmarks[36], :2] - points[head.landmarks[45], :2]))
-    _paint_mouth(colour, part, maps, inside, depth - lips, eyes / 25)
+    _paint_mouth(colour, part, maps, inside, lip[2] - maps[..., 6], eyes / 25)
     return colour, front, back, depth
 
 
@@ -294,7 +293,7 @@ def _paint_mouth(
     gap = np.pad(mouth[top:bottom, left:right].astype(np.float32), 8)
     lit = cv2.GaussianBlur(np.roll(gap, round(blur), 0), (0, 0), blur)[8:-8, 8:-8]
     lit = np.clip(lit[rows - top, columns - left] * 1.3 - 0.3, 0.02, 1)
-    fade = np.exp(-np.clip(deep[mouth] - 0.7, 0, 8) / 2.2)
+    fade = np.exp(-np.clip(deep[mouth] - 0.6, 0, 8) / 1.2)
     colour[mouth] *= (lit * fade)[:, None]
 
 

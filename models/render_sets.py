@@ -158,7 +158,7 @@ def identity_frame(person: Person, found: Sequence[Image], seed: int, number: in
     """Return one frame of the person alone, 256 pixels square, the face in the middle."""
     rng = np.random.default_rng([seed, number])
     limits = Limits(np.radians(40), np.radians(20), np.radians(15))
-    place = np.array([*rng.normal(0, 0.4, 2), rng.uniform(46, 60)], np.float32)
+    place = np.array([*rng.normal(0, 0.4, 2), rng.uniform(52, 68)], np.float32)
     strengths, gaze = face_of_chance(person.head, rng, person.fit.strengths, 0.8)
     act = Act(pose_of_chance(rng, limits, middle(person), place), strengths, gaze)
     camera = Camera(2.6 * SIDE, (SIDE / 2 - 0.5, SIDE / 2 - 0.5))
@@ -191,7 +191,7 @@ def make_identity(settings: Identity) -> None:
     found = rooms(maker, settings.data)
     settings.out.mkdir(parents=True, exist_ok=True)
     camera = Camera(2.6 * SIDE, (SIDE / 2 - 0.5, SIDE / 2 - 0.5))
-    place = np.array([0, 0, 52], np.float32)
+    place = np.array([0, 0, 60], np.float32)
     rng = np.random.default_rng(settings.seed)
     pose = pose_of_chance(rng, Limits(0, 0, 0), middle(person), place)
     straight = Act(pose, person.fit.strengths)
