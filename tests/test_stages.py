@@ -1,0 +1,140 @@
+"""What a frame looks like after the swap: inside the face, around it, and when the swap fails."""
+
+import numpy as np
+import pytest
+
+from swapcast.kernels.geometry import five_points
+from swapcast.realtime.compositor import Compositor
+from swapcast.realtime.errors import ModelError
+from swapcast.realtime.frame import Face
+from swapcast.realtime.meter import Meter
+from swapcast.realtime.stages import FaceSwap
+from swapcast.realtime.synthetic import Synthetic
+
+
+class Green:
+    """A swapper that paints every face green, or fails."""
+
+    template = "dfl_whole_face"
+    size = 64
+    provider = "cpu"
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.crop = np.zeros((1, 3, 64, 64), np.float32)
+        self.fails = fails
+
+    def __call__(self):
+        if self.fails:
+            raise ModelError("the network gave no usable picture")
+        face = np.zeros((3, 64, 64), np.float32)
+        face[1] = 0.8
+        return face, None
+
+
+def frames(count=1):
+    return list(Synthetic(width=320, height=240, seconds=count / 30).frames())
+
+
+def face_in(frame, track=1, shift=0.0, scale=1.0):
+    points = (frame.truth["landmarks"] * np.float32(scale) + np.float32(shift)).astype(np.float32)
+    box = np.concatenate((points.min(0), points.max(0)))
+    return Face(box, 1.0, five_points(points), points, np.ones(68, np.float32), track)
+
+
+def stage(meter=None, **settings):
+    fails = settings.pop("fails", False)
+    return FaceSwap(Green(fails=fails), Compositor(), meter or Meter(), **settings)
+
+
+def luma(frame):
+    return frame.y[: frame.height, : frame.width].astype(int)
+
+
+def inside(frame, face):
+    left, top, right, bottom = np.round(face.box).astype(int)
+    rows, columns = np.mgrid[: frame.height, : frame.width]
+    return (rows > top) & (rows < bottom) & (columns > left) & (columns < right)
+
+
+def test_the_face_is_changed_and_nothing_far_from_it():
+    (frame,) = frames()
+    face = face_in(frame)
+    done = stage()(frame, (face,))
+    assert (done.swapped, done.guarded, done.untouched) == (1, 0, 0)
+    after = done.pictures[None].planes[0].astype(int)
+    changed = np.abs(after - luma(frame)) > 3
+    assert changed[inside(frame, face)].mean() > 0.5
+    left, top, right, bottom = face.box
+    wide = face_in(frame)
+    wide.box[:] = (left - 20, top - 60, right + 20, bottom + 20)
+    assert not changed[~inside(frame, wide)].any()
+
+
+def test_one_picture_costs_one_pass_over_the_frame():
+    compositor = Compositor()
+    swap = FaceSwap(Green(), compositor, Meter())
+    for frame in frames(5):
+        swap(frame, (face_in(frame),))
+    assert compositor.full_frame_passes == 5
+
+
+@pytest.mark.parametrize("mode", ["blur", "slate", "freeze"])
+def test_a_face_that_cannot_be_swapped_does_not_show(mode):
+    (frame,) = frames()
+    face = face_in(frame)
+    meter = Meter()
+    done = stage(meter, fails=True, mode=mode)(frame, (face,))
+    assert (done.swapped, done.guarded) == (0, 1)
+    before, after = luma(frame), done.pictures[None].planes[0].astype(int)
+    where = inside(frame, face)
+    # Hardly anything of the face's detail is left: the slopes that were there are flat now.
+    slopes = [np.abs(np.diff(picture, axis=1))[where[:, 1:]] for picture in (before, after)]
+    steep = slopes[0] > 12
+    assert steep.mean() > 0.02
+    assert slopes[1][steep].mean() < 0.25 * slopes[0][steep].mean()
+    assert any("could not be swapped" in event["event"] for event in meter.events)
+    assert any(event["event"] == f"guard on: {mode}" for event in meter.events)
+
+
+def test_pass_shows_the_true_face_because_the_user_chose_so():
+    (frame,) = frames()
+    done = stage(fails=True, mode="pass")(frame, (face_in(frame),))
+    assert np.array_equal(done.pictures[None].planes[0], luma(frame))
+
+
+def test_a_face_that_is_lost_is_covered_in_that_very_frame():
+    first, second = frames(2)
+    swap = stage()
+    face = face_in(first)
+    swap(first, (face,))
+    done = swap(second, ())
+    assert done.guarded == 1
+    after = done.pictures[None].planes[0].astype(int)
+    assert (np.abs(after - luma(second)) > 3)[inside(second, face)].mean() > 0.3
+
+
+def test_frozen_the_last_good_picture_stays():
+    first, second = frames(2)
+    swap = stage(mode="freeze")
+    good = swap(first, (face_in(first),)).pictures[None].data.copy()
+    held = swap(second, ()).pictures[None]
+    assert np.array_equal(held.data, good)
+    assert held.number == second.number
+
+
+def test_somebody_nearer_to_the_camera_does_not_take_the_swap_away():
+    first, second = frames(2)
+    swap = stage(who="largest")
+    wearer, other = face_in(first, track=1, scale=0.5), face_in(first, track=2, scale=1.0)
+    swap(first, (wearer,))
+    done = swap(second, (other, wearer))
+    assert (done.swapped, done.untouched) == (1, 1)
+    after = done.pictures[None].planes[0].astype(int)
+    left, top, right, bottom = (wearer.box + (other.box * 0)).round().astype(int)
+    assert (np.abs(after - luma(second)) > 3)[top:bottom, left:right].any()
+
+
+def test_everybody_is_swapped_when_asked():
+    (frame,) = frames()
+    pair = (face_in(frame, 1, scale=0.5), face_in(frame, 2, shift=60, scale=0.5))
+    assert stage(who="all")(frame, pair).swapped == 2
