@@ -90,14 +90,14 @@ class LiveInput:
         Ended
             If they fail to come.
         """
-        limit, heard = _START, self.clock()
+        limit, heard, missing = _START, self.clock(), "no word from its reader"
         while not self.stop():
             shot = door.get(timeout=_LOOK)
             if isinstance(shot, Awake):
-                limit, heard = self.opening, self.clock()
+                limit, heard, missing = self.opening, self.clock(), "no picture"
             elif shot is not None:
                 limit, heard = self.silence, self.clock()
                 yield shot
                 heard = self.clock()
             elif self.clock() - heard > limit:
-                raise Ended(f"no picture for {limit:g} s")
+                raise Ended(f"{missing} for {limit:g} s")
