@@ -133,6 +133,28 @@ def _text(out: Pixels, random: np.random.Generator) -> None:
         cv2.putText(out, letters, place, font, size, _colour(random), thick, cv2.LINE_AA)
 
 
+def buttons(out: Pixels, random: np.random.Generator) -> None:
+    """Draw small discs with holes, rims and glints, in a row or anywhere, and bold letters."""
+    height, width = out.shape[:2]
+    place, pace = random.random(2) * (width, height), random.normal(0, 25, 2)
+    row, radius = random.random() < 0.5, int(random.integers(4, 22))
+    face, rim, hole = _colour(random), _colour(random), _colour(random)
+    for k in range(int(random.integers(1, 8))):
+        here = place + k * pace if row else random.random(2) * (width, height)
+        x, y = int(here[0]), int(here[1])
+        if random.random() < 0.35:
+            letter, size = chr(int(random.integers(65, 123))), radius / 9
+            for colour, thick in ((rim, radius // 2 + 3), (face, max(1, radius // 3))):
+                cv2.putText(out, letter, (x, y), 2, size, colour, thick, cv2.LINE_AA)
+            continue
+        cv2.circle(out, (x, y), radius, face, -1, cv2.LINE_AA)
+        cv2.circle(out, (x, y), radius, rim, max(1, radius // 6), cv2.LINE_AA)
+        holes, turn = int(random.integers(0, 5)), random.uniform(0, 2 * np.pi)
+        for angle in turn + np.arange(holes) * 2 * np.pi / max(1, holes):
+            at = (int(x + 0.4 * radius * np.cos(angle)), int(y + 0.4 * radius * np.sin(angle)))
+            cv2.circle(out, at, max(1, radius // 6), hole, -1, cv2.LINE_AA)
+
+
 def _stripes(out: Pixels, random: np.random.Generator) -> None:
     """Lay a grid, stripes or a shelf of books over a part of the picture."""
     height, width = out.shape[:2]
@@ -193,6 +215,8 @@ _LAYERS: tuple[Callable[[Pixels, np.random.Generator], None], ...] = (
     _text,
     _stripes,
     _hands,
+    buttons,
+    buttons,
 )
 
 

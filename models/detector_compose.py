@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
-from swapcast.models.detector_clutter import Pixels, clutter, hand
+from swapcast.models.detector_clutter import Pixels, buttons, clutter, hand
 from swapcast.models.detector_data import Labelled, Material
 
 SHAPES = ((256, 320), (192, 320), (192, 256), (160, 224), (224, 160))
@@ -75,7 +75,10 @@ class Composer:
         left = int(random.integers(0, columns - part_w + 1))
         part = picture[top : top + part_h, left : left + part_w]
         out = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.ascontiguousarray(out[:, ::-1]) if random.random() < 0.5 else out
+        out = np.ascontiguousarray(out[:, ::-1] if random.random() < 0.5 else out)
+        if random.random() < 0.3:
+            buttons(out, random)
+        return out
 
     def __call__(
         self, height: int, width: int
@@ -97,7 +100,7 @@ class Composer:
         unsure = np.zeros((0, 4), np.float32)
         owners: list[int] = []
         chance = random.random()
-        many = 0 if chance < 0.15 else 1 if chance < 0.7 else int(random.integers(2, 7))
+        many = 0 if chance < 0.25 else 1 if chance < 0.75 else int(random.integers(2, 7))
         for number in range(1, many + 1):
             new, doubt = self._lay(out, owner, number, alone=many == 1)
             faces, unsure = np.concatenate([faces, new]), np.concatenate([unsure, doubt])

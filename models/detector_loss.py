@@ -15,6 +15,9 @@ from swapcast.models.detector import STRIDES
 RANGES = ((0.0, 72.0), (44.0, 150.0), (100.0, 1e9))
 """Sizes of faces, √(width · height) in pixels, that each grid is to find."""
 
+FALSE_ALARM = 2.0
+"""How much more a face seen where there is none costs than a face missed."""
+
 CORE, RING = 0.2, 0.4
 """Cells nearer to a face's centre than ``CORE`` of its sides must find it; up to ``RING`` may."""
 
@@ -127,4 +130,5 @@ def losses(grids: tuple[Tensor, ...], faces: Tensor, unsure: Tensor) -> Losses:
     away = functional.smooth_l1_loss(
         points / size, face_of[:, 4:] / size, beta=0.02, reduction="none"
     )
-    return Losses((wrong**2 * score).sum() / count, box.sum() / count, away.sum() / (10 * count))
+    weight = torch.where(target > 0, 1.0, FALSE_ALARM) * wrong**2
+    return Losses((weight * score).sum() / count, box.sum() / count, away.sum() / (10 * count))
