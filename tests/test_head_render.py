@@ -12,7 +12,7 @@ from swapcast.models.head_light import estimate, lamps, patterns
 from swapcast.models.head_render import Act, draw, make_person, open_maker
 from swapcast.models.head_skin import fill
 from swapcast.models.performance import Limits, perform
-from swapcast.models.render_sets import read_tile
+from swapcast.models.render_sets import identity_frame, read_tile
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +159,20 @@ def test_a_performance_is_smooth_and_repeats(head):
     blink = head.names.index("eyeBlink_L")
     assert max(act.strengths[blink] for act in once) > 0.8
     assert max(act.strengths[head.names.index("jawOpen")] for act in once) > 0.15
+
+
+@pytest.mark.shared
+def test_training_frames_depend_on_seed_and_number_only(person):
+    room = [np.full((300, 300, 3), 120, np.uint8)]
+    once, again, other = (identity_frame(person, room, 5, k) for k in (11, 11, 12))
+    np.testing.assert_array_equal(once.image, again.image)
+    assert not np.array_equal(once.image, other.image)
+    eyes = once.landmarks[[36, 39, 42, 45]].reshape(2, 2, 2).mean(1)
+    assert 45 < np.linalg.norm(eyes[0] - eyes[1]) < 90
+    assert np.abs(once.landmarks.mean(0) - 128).max() < 40
+
+
+@pytest.mark.shared
+def test_an_unknown_picture_is_one_clear_line(shared):
+    with pytest.raises(ValueError, match="give --data and a tile number"):
+        read_tile(shared / "data", "9999")
