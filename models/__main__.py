@@ -9,7 +9,8 @@ import tyro
 from swapcast.models.checkpoint import CheckpointError
 from swapcast.models.faces import FaceSetError
 from swapcast.models.shared_autoencoder import PRESETS
-from swapcast.models.training import TrainingError, TrainSettings, train
+from swapcast.models.train_settings import TrainingError, TrainSettings
+from swapcast.models.training import train
 
 DESCRIPTIONS = {
     "published-64": "The DeepFakes autoencoder as published, 64 pixels.",

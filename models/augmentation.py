@@ -12,19 +12,20 @@ class Augmentation:
     """How faces are changed before a network sees them; the defaults are the published ones."""
 
     turn: float = 10.0
-    """Largest turn to either side, degrees. Network and target see it alike, as the next three."""
+    """Largest turn to either side, degrees. Network and target get it alike, as the next four."""
     zoom: float = 0.05
     """Largest change of scale, as a share."""
     shift: float = 0.05
     """Largest shift, as a share of the crop's side."""
     mirror: float = 0.4
     """Share of faces that are mirrored."""
-    warp: float = 1 / 32
-    """Standard deviation of the 5×5 grid's points, as a share of the side; only the network's."""
     colour: float = 0.0
-    """Largest change of gains, contrast and gamma, as a share; only the network's."""
+    """Largest change of gains, contrast and gamma, as a share."""
+    warp: float = 1 / 32
+    """Standard deviation of the 5×5 grid's points, as a share of the side. Only the network sees
+    it, as the next two."""
     blur: float = 0.0
-    """Share of faces the network sees as if from a small picture."""
+    """Share of faces that are seen as if from a small picture."""
     noise: float = 0.0
     """Largest standard deviation of the grain that the network sees, 0…1."""
 
@@ -89,12 +90,47 @@ def warp_grids(
     return seen, wanted
 
 
-def relight(faces: Tensor, augmentation: Augmentation, random: Generator) -> Tensor:
-    """Show faces as other cameras would: other colours, softer, grainier.
+def relight(
+    faces: Tensor, targets: Tensor, augmentation: Augmentation, random: Generator
+) -> tuple[Tensor, Tensor]:
+    """Show faces and what is to be made of them in another light.
+
+    Both change alike: a swapped face is to stand in the light that the camera's picture has.
 
     Parameters
     ----------
-    faces : float32 [n, 3, h, w], RGB, 0…1
+    faces, targets : float32 [n, 3, h, w], RGB, 0…1
+    augmentation : how much
+    random : source of all numbers
+
+    Returns
+    -------
+    two of float32 [n, 3, h, w], 0…1
+    """
+    much = augmentation.colour
+    if not much:
+        return faces, targets
+
+    def around(*shape: int) -> Tensor:
+        return 2 * torch.rand(len(faces), *shape, generator=random).to(faces.device) - 1
+
+    gamma = torch.exp(2 * much * around(1, 1, 1))
+    contrast = 1 + much * around(1, 1, 1)
+    gain = 1 + much * around(1, 1, 1) + 0.5 * much * around(3, 1, 1)
+
+    def change(pictures: Tensor) -> Tensor:
+        bright = pictures.clamp(1e-4, 1).pow(gamma) * gain
+        return (0.4 + (bright - 0.4) * contrast).clamp(0, 1)
+
+    return change(faces), change(targets)
+
+
+def coarsen(faces: Tensor, augmentation: Augmentation, random: Generator) -> Tensor:
+    """Show faces as a poor camera would: softer, grainier.
+
+    Parameters
+    ----------
+    faces : float32 [n, 3, h, w], 0…1
     augmentation : how much
     random : source of all numbers
 
@@ -102,25 +138,14 @@ def relight(faces: Tensor, augmentation: Augmentation, random: Generator) -> Ten
     -------
     float32 [n, 3, h, w], 0…1
     """
-    count = len(faces)
-
-    def draw(*shape: int) -> Tensor:
-        return torch.rand(count, *shape, generator=random).to(faces.device)
-
-    if augmentation.blur:
-        coarse = 2 + 2 * float(torch.rand(1, generator=random))
-        small = F.interpolate(faces, scale_factor=1 / coarse, mode="bilinear", antialias=True)
-        soft = F.interpolate(small, size=faces.shape[2:], mode="bilinear")
-        faces = torch.where(draw(1, 1, 1) < augmentation.blur, soft, faces)
-    if augmentation.colour:
-        much = augmentation.colour
-        gamma = torch.exp(2 * much * (2 * draw(1, 1, 1) - 1))
-        contrast = 1 + much * (2 * draw(1, 1, 1) - 1)
-        gain = 1 + much * (2 * draw(1, 1, 1) - 1) + 0.5 * much * (2 * draw(3, 1, 1) - 1)
-        bright = faces.clamp(1e-4, 1).pow(gamma) * gain
-        mean = bright.mean((1, 2, 3), keepdim=True)
-        faces = (bright - mean) * contrast + mean
+    soft = torch.rand(len(faces), generator=random) < augmentation.blur
+    if soft.any():
+        soft = soft.to(faces.device)
+        share = 1 / (2 + 2 * float(torch.rand(1, generator=random)))
+        small = F.interpolate(faces[soft], scale_factor=share, mode="bilinear", antialias=True)
+        faces = faces.clone()
+        faces[soft] = F.interpolate(small, size=faces.shape[2:], mode="bilinear")
     if augmentation.noise:
-        grain = torch.randn(faces.shape, generator=random).to(faces.device)
-        faces = faces + grain * (augmentation.noise * draw(1, 1, 1))
+        much = torch.rand(len(faces), 1, 1, 1, generator=random) * augmentation.noise
+        faces = faces + (torch.randn(faces.shape, generator=random) * much).to(faces.device)
     return faces.clamp(0, 1)

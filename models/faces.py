@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from swapcast.models.augmentation import Augmentation, relight, resample, warp_grids
+from swapcast.models.augmentation import Augmentation, coarsen, relight, resample, warp_grids
 
 MANIFEST = "faceset.json"
 
@@ -217,8 +217,11 @@ class Faces:
         seen, wanted = (
             grid.to(self.device) for grid in warp_grids(count, self.size, self.augmentation, random)
         )
-        warped = relight(resample(others, seen), self.augmentation, random)
-        return Batch(warped, resample(images, wanted), resample(self._stack(masks), wanted))
+        warped, target = relight(
+            resample(others, seen), resample(images, wanted), self.augmentation, random
+        )
+        mask = resample(self._stack(masks), wanted)
+        return Batch(coarsen(warped, self.augmentation, random), target, mask)
 
     def _stack(self, pictures: NDArray[np.uint8]) -> Tensor:
         planar = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).contiguous()

@@ -1,7 +1,6 @@
 """`swapcast extract`: clips and pictures of a person become aligned faces to learn from."""
 
 import datetime
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -20,10 +19,18 @@ from swapcast.kernels.colour import rgb_from_yuv
 from swapcast.kernels.geometry import TEMPLATES, crop_affine, invert, transform
 from swapcast.kernels.warp import sample
 from swapcast.realtime.errors import SettingError, SourceError
+from swapcast.realtime.face_folder import (
+    MANIFEST,
+    SHEET,
+    begin_manifest,
+    clip_key,
+    write_picture,
+    write_sheet,
+    write_text,
+)
 from swapcast.realtime.frame import Colour, Face, Frame
 from swapcast.realtime.identity import Consent, ConsentKind
 
-MANIFEST, SHEET = "faceset.json", "sheet.jpg"
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 Analyse = Callable[[Frame], Sequence[Face]]
@@ -135,13 +142,21 @@ def extract(
         If a clip cannot be read, or none has a face.
     """
     out, total = settings.paths[-1], _Counts()
-    manifest = _begin(out, settings)
+    about = {
+        "format": 1,
+        "subject": settings.subject,
+        "template": settings.template,
+        "size": settings.size,
+        "licence": settings.licence,
+        "consent": asdict(settings.record),
+    }
+    manifest = begin_manifest(out, about)
     clips = [clip for path in settings.paths[:-1] for clip in _clips(path)]
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console or Console(stderr=True)) as progress:
         task = progress.add_task("extracting")
         for clip in clips:
-            key = _key(clip)
+            key = clip_key(clip)
             if key in manifest["clips"]:
                 total.skipped += 1
                 continue
@@ -157,11 +172,11 @@ def extract(
             manifest["clips"][key] = clip.name
             manifest["sources"] = sorted(set(manifest["clips"].values()))
             manifest["crops"] |= taken
-            _write_text(out / MANIFEST, json.dumps(manifest, indent=1))
+            write_text(out / MANIFEST, json.dumps(manifest, indent=1))
             total.kept += len(taken)
     if not manifest["crops"]:
         raise SourceError(f"no face in {', '.join(c.name for c in clips)}; is it lit and upright?")
-    _write_sheet(out, sorted(manifest["crops"]))
+    write_sheet(out, sorted(manifest["crops"]))
     return Extracted(total.kept, total.faceless, total.alike, total.blurred, total.skipped)
 
 
@@ -175,36 +190,6 @@ class _Counts:
     last: NDArray[np.float32] = field(default_factory=lambda: np.zeros((16, 16), np.float32))
 
 
-def _begin(out: Path, settings: Extract) -> dict[str, Any]:
-    about = {
-        "format": 1,
-        "subject": settings.subject,
-        "template": settings.template,
-        "size": settings.size,
-        "licence": settings.licence,
-        "consent": asdict(settings.record),
-    }
-    path = out / MANIFEST
-    if not path.exists():
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingError(f"{out} cannot be made a folder: {error.strerror}") from error
-        return {**about, "sources": [], "clips": {}, "crops": {}}
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
-        same = all(manifest[key] == about[key] for key in ("subject", "template", "size"))
-        clips, crops = manifest["clips"], manifest["crops"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingError(f"{path} is damaged ({error}); choose another folder") from error
-    if not same:
-        raise SettingError(
-            f"{out} holds faces of {manifest['subject']!r} ({manifest['template']}, "
-            f"{manifest['size']} pixels); choose another folder"
-        )
-    return {**manifest, "clips": dict(clips), "crops": dict(crops)}
-
-
 def _clips(path: Path) -> list[Path]:
     if not path.exists():
         raise SourceError(f"no clip at {path}")
@@ -214,12 +199,6 @@ def _clips(path: Path) -> list[Path]:
     if not found:
         raise SourceError(f"no pictures in {path}; it has none of {', '.join(sorted(PICTURES))}")
     return found
-
-
-def _key(clip: Path) -> str:
-    """Name a clip so that two files of one name in two folders stay apart."""
-    where = hashlib.sha256(str(clip.resolve()).encode()).hexdigest()[:6]
-    return f"{clip.stem}-{where}"
 
 
 def read_frames(clip: Path) -> Iterator[Frame]:
@@ -290,7 +269,7 @@ def _take(
         return
     counts.last = small
     bgr = (crop[::-1].transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
-    _write_picture(settings.paths[-1] / name, bgr)
+    write_picture(settings.paths[-1] / name, bgr)
     points = transform(invert(affine), face.landmarks)
     taken[name] = {
         "landmarks": [[round(float(x), 2), round(float(y), 2)] for x, y in points],
@@ -330,35 +309,3 @@ def _drop_blurred(out: Path, taken: dict[str, Any], share: float) -> int:
         with suppress(FileNotFoundError):
             (out / name).unlink()
     return len(blurred)
-
-
-def _write_picture(path: Path, bgr: NDArray[np.uint8]) -> None:
-    done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 97])
-    if not done:
-        raise SettingError(f"{path} cannot be written as a picture")
-    part = path.with_suffix(".part")
-    part.write_bytes(bytes(data))
-    part.replace(path)
-
-
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    part.replace(path)
-
-
-def _write_sheet(out: Path, names: Sequence[str], side: int = 96) -> None:
-    """Draw up to 48 crops, evenly taken, eight in a row."""
-    here = [name for name in names if (out / name).is_file()]
-    if not here:
-        return
-    picked = dict.fromkeys(np.linspace(0, len(here) - 1, 48).round().astype(int).tolist())
-    sheet = np.zeros((-(-len(picked) // 8) * side, 8 * side, 3), np.uint8)
-    for place, index in enumerate(picked):
-        picture = cv2.imread(str(out / here[index]), cv2.IMREAD_COLOR)
-        if picture is not None:
-            row, column = divmod(place, 8)
-            sheet[row * side : (row + 1) * side, column * side : (column + 1) * side] = cv2.resize(
-                picture, (side, side), interpolation=cv2.INTER_AREA
-            )
-    _write_picture(out / SHEET, sheet)

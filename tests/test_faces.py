@@ -1,6 +1,7 @@
 """Face sets on disk, and what is done to faces before a network learns from them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from swapcast.models.augmentation import Augmentation, relight, warp_grids
+from swapcast.models.augmentation import Augmentation, coarsen, relight, warp_grids
 from swapcast.models.faces import Faces, FaceSet, FaceSetError, face_mask, load_faces
 
 STILL = Augmentation(turn=0, zoom=0, shift=0, mirror=0, warp=0)
@@ -152,15 +153,31 @@ def test_faces_are_turned_mirrored_and_moved_within_the_limits() -> None:
     assert wanted.mean((1, 2)).abs().max() <= 0.1 + 1e-5
 
 
-def test_other_light_changes_what_is_seen_and_not_what_is_wanted(tmp_path: Path) -> None:
+def test_other_light_falls_on_the_target_too() -> None:
+    picture = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)).expand(
+        8, -1, -1, -1
+    )
+    seen, wanted = relight(picture, picture, Augmentation(colour=0.3), torch.Generator())
+    assert torch.equal(seen, wanted)
+    assert (seen - picture).abs().mean((1, 2, 3)).min() > 0.005
+    assert (seen[0] - seen[1]).abs().mean() > 0.005, "each face in a light of its own"
+    assert 0 <= seen.min() <= seen.max() <= 1
+    same, _ = relight(picture, picture, Augmentation(), torch.Generator())
+    assert same is picture
+
+
+def test_a_poor_camera_shows_to_the_network_only(tmp_path: Path) -> None:
     faces = load_faces("a", [write_set(tmp_path / "a")], side=64)
-    dim = Augmentation(turn=0, zoom=0, shift=0, mirror=0, warp=0, colour=0.3, blur=0.5, noise=0.05)
-    batch = Faces(faces, 32, dim).draw(8, torch.Generator().manual_seed(0))
-    assert (batch.warped - batch.target).abs().mean() > 0.02
-    assert batch.warped.min() >= 0
-    assert batch.warped.max() <= 1
-    flat = torch.full((1, 3, 8, 8), 0.5)
-    assert torch.equal(relight(flat, Augmentation(), torch.Generator()), flat)
+    poor = replace(STILL, blur=0.5, noise=0.05)
+    batch = Faces(faces, 32, poor).draw(8, torch.Generator().manual_seed(0))
+    clean = Faces(faces, 32, STILL).draw(8, torch.Generator().manual_seed(0))
+    assert torch.equal(batch.target, clean.target)
+    assert (batch.warped - clean.warped).abs().mean() > 0.01
+    edges = torch.rand(64, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    soft = coarsen(edges, Augmentation(blur=0.5), torch.Generator().manual_seed(2))
+    changed = (soft != edges).flatten(1).any(1)
+    assert 16 < changed.sum() < 48
+    assert soft[changed].std() < 0.7 * edges.std()
 
 
 def test_paired_faces_are_seen_as_another_person() -> None:

@@ -16,7 +16,8 @@ from swapcast.models.architectures import load_model
 from swapcast.models.augmentation import Augmentation
 from swapcast.models.checkpoint import CheckpointError, read_checkpoint
 from swapcast.models.shared_autoencoder import AutoencoderSettings
-from swapcast.models.training import CHECKPOINT, TrainingError, TrainSettings, train
+from swapcast.models.train_settings import TrainingError, TrainSettings
+from swapcast.models.training import CHECKPOINT, train
 
 TINY = AutoencoderSettings(width=1 / 16, dssim=0.1)
 
