@@ -57,7 +57,9 @@ def feed(request: Request) -> Iterator[Latest[Shot | Awake]]:
     Leaving the block kills the reader, whatever keeps it.
     """
     command = [sys.executable, "-m", "swapcast.realtime.packet_reader"]
-    with tempfile.TemporaryDirectory(prefix="swapcast-", dir=_PLACE) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="swapcast-", dir=_PLACE, ignore_cleanup_errors=True
+    ) as folder:
         request = replace(request, ring=str(Path(folder) / "ring"))
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
@@ -89,6 +91,7 @@ def _shots(pipe: BinaryIO, request: Request) -> Iterator[Shot | Awake]:
         ring = Ring(Path(request.ring), opened.slot)
         if sys.platform != "win32":  # nothing is left behind, even by a killed program
             Path(request.ring).unlink()
+            Path(request.ring).parent.rmdir()
     raw = opened.codec == "rawvideo" and opened.pixel_format in _UNPACKED
     decode = _Unpacker(opened) if raw else _Decoder(opened)
     while True:
