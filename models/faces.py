@@ -52,7 +52,7 @@ class FaceSet:
     landmarks: NDArray[np.float32]
     """float32 [n, 68, 2]: (x, y) in pixels of the crop."""
     masks: NDArray[np.uint8]
-    """uint8 [n, side, side]: 255 on the face, 0 off it."""
+    """uint8 [n, side, side, 2]: 255 on the face, 0 off it; and the same of eyes and mouth."""
     about: tuple[About, ...]
     """One entry for each folder the faces come from."""
     seen: NDArray[np.uint8]
@@ -86,7 +86,8 @@ def load_faces(name: str, folders: Sequence[Path], *, side: int) -> FaceSet:
             scaled = points * np.float32(side / len(image))
             images.append(_resize(image, side))
             landmarks.append(scaled)
-            masks.append(face_mask(scaled, side) if mask is None else _resize(mask, side))
+            face = face_mask(scaled, side) if mask is None else _resize(mask, side)
+            masks.append(np.stack([face, feature_mask(scaled, side)], 2))
             seen.append(images[-1] if other is None else _resize(other, side))
     if not images:
         raise FaceSetError(f"no faces in {', '.join(map(str, folders))}; run swapcast extract")
@@ -179,6 +180,31 @@ def face_mask(landmarks: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
     return mask
 
 
+def feature_mask(landmarks: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
+    """Mark the eyes and the mouth, which say most, with some room around them.
+
+    Parameters
+    ----------
+    landmarks : float32 [68, 2], (x, y) in pixels
+    side : pixels
+
+    Returns
+    -------
+    uint8 [side, side]
+        255 on them, 0 off them.
+    """
+    marked = np.zeros((side, side), np.uint8)
+    for part, grown in ((slice(36, 42), 1.6), (slice(42, 48), 1.6), (slice(48, 68), 1.3)):
+        points = landmarks[part]
+        middle, spread = points.mean(0), np.ptp(points, 0)
+        width = grown * float(spread[0])
+        height = max(grown * float(spread[1]), 0.6 * width)
+        axes = (round(width / 2), round(height / 2))
+        centre = (round(float(middle[0])), round(float(middle[1])))
+        cv2.ellipse(marked, centre, axes, 0.0, 0, 360, 255, -1)
+    return marked
+
+
 @dataclass(frozen=True)
 class Batch:
     """Faces of one identity, ready to learn from."""
@@ -189,6 +215,8 @@ class Batch:
     """float32 [n, 3, size, size], RGB, 0…1: what it should make of it."""
     mask: Tensor
     """float32 [n, 1, size, size], 0…1: where the face is in ``target``."""
+    features: Tensor
+    """float32 [n, 1, size, size], 0…1: where its eyes and its mouth are."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +239,7 @@ class Faces:
     def draw(self, count: int, random: Generator) -> Batch:
         """Return ``count`` faces, drawn with repetition, each changed in its own way."""
         picked = torch.randint(len(self.faces.images), (count,), generator=random).numpy()
-        images, masks = self._stack(self.faces.images[picked]), self.faces.masks[picked][..., None]
+        images, masks = self._stack(self.faces.images[picked]), self.faces.masks[picked]
         same = self.faces.seen is self.faces.images
         others = images if same else self._stack(self.faces.seen[picked])
         seen, wanted = (
@@ -221,7 +249,8 @@ class Faces:
             resample(others, seen), resample(images, wanted), self.augmentation, random
         )
         mask = resample(self._stack(masks), wanted)
-        return Batch(coarsen(warped, self.augmentation, random), target, mask)
+        warped = coarsen(warped, self.augmentation, random)
+        return Batch(warped, target, mask[:, :1], mask[:, 1:])
 
     def _stack(self, pictures: NDArray[np.uint8]) -> Tensor:
         planar = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).contiguous()

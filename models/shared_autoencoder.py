@@ -49,6 +49,8 @@ class AutoencoderSettings:
     """Weight of structural dissimilarity (of the brightness) beside L1."""
     outside: float = 1.0
     """Weight of a pixel outside the face's mask; inside it is 1."""
+    features: float = 0.0
+    """Further weight of a pixel at the eyes or the mouth."""
 
     def __post_init__(self) -> None:
         if len(self.encoder) - len(self.decoder) not in {1, 2}:
@@ -83,6 +85,7 @@ PRESETS: Mapping[str, AutoencoderSettings] = {
         decoder=(128, 64, 32),
         dssim=0.5,
         outside=0.1,
+        features=4.0,
     ),
 }
 """Ready sizes by name: as published, the same for 128 pixels, and narrow enough to run live."""
@@ -184,6 +187,7 @@ class SharedAutoencoder(nn.Module):
 
     def _compare(self, made: Made, batch: Batch) -> dict[str, Tensor]:
         weight = self.settings.outside + (1 - self.settings.outside) * batch.mask
+        weight = weight + self.settings.features * batch.features
         parts = {"l1": weighted_l1(made.face, batch.target, weight)}
         if self.settings.dssim:
             # On the mean of the channels: structure is alike in all three, at a third of the cost.

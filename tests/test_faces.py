@@ -183,7 +183,7 @@ def test_a_poor_camera_shows_to_the_network_only(tmp_path: Path) -> None:
 def test_paired_faces_are_seen_as_another_person() -> None:
     white, black = np.full((2, 16, 16, 3), 255, np.uint8), np.zeros((2, 16, 16, 3), np.uint8)
     points = np.zeros((2, 68, 2), np.float32)
-    pairs = FaceSet("a", white, points, white[..., 0], (), black)
+    pairs = FaceSet("a", white, points, white[..., :2], (), black)
     batch = Faces(pairs, 16, Augmentation()).draw(3, torch.Generator())
     assert batch.warped.max() == 0
     assert batch.target.min() > 0.999
