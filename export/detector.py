@@ -40,6 +40,9 @@ class Export:
     """Of the training run."""
     out: Annotated[Path, tyro.conf.Positional]
     """ONNX file to write."""
+    doubt: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """By how much to lower the score's logit of each grid, finest first, so that a score of a half
+    is where false faces end. The finest grid, which sees the least of a face, needs the most."""
     commit: str = "unknown"
     """Of the code that trained it, kept in the file."""
 
@@ -128,8 +131,13 @@ def export(settings: Export) -> None:
     """
     network, step = trained(settings.checkpoint)
     fold(network)
+    with torch.no_grad():
+        for head, doubt in zip(network.heads, settings.doubt, strict=True):
+            bias = head.get_parameter("bias")
+            bias[0] -= doubt
     facts = _FACTS | {
         "steps": str(step),
+        "doubt": " ".join(map(str, settings.doubt)),
         "commit": settings.commit,
         "date": date.today().isoformat(),
     }
