@@ -34,10 +34,11 @@ class Tolerance:
 
 TOLERANCES: Mapping[tuple[Precision, Provider], Tolerance] = {
     ("fp32", "cpu"): Tolerance(5e-4, 2e-5),
-    ("fp16", "cpu"): Tolerance(1e-2, 1e-3),
+    # A mask's edge is steep: moved by a hair it differs much at single pixels, hardly on average.
+    ("fp16", "cpu"): Tolerance(4e-2, 1e-3),
     # OpenVINO computes in bf16 where the processor can, which keeps 8 bits of each number.
-    ("fp32", "openvino"): Tolerance(8e-2, 6e-3),
-    ("fp16", "openvino"): Tolerance(8e-2, 6e-3),
+    ("fp32", "openvino"): Tolerance(2e-1, 6e-3),
+    ("fp16", "openvino"): Tolerance(2e-1, 6e-3),
 }
 """By how the weights are kept and what computes."""
 

@@ -100,14 +100,16 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
         self.optimiser.step()
         self.step += 1
-        # Early on the mean forgets faster, or it would remember the random start for long.
-        keep = min(self.settings.average, self.step / (self.step + 10))
+        # Early on the means forget faster, or they would remember the random start for long.
+        early = self.step / (self.step + 10)
+        keep = min(self.settings.average, early)
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 self.mean[name].lerp_(value, 1 - keep)
         for name, part in parts.items():
             value = float(part.detach())
-            self.losses[name] = value + 0.98 * (self.losses.get(name, value) - value)
+            before = self.losses.get(name, value)
+            self.losses[name] = value + min(0.98, early) * (before - value)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(
@@ -150,13 +152,17 @@ class Training:
             for name, value in checkpoint.part("average").items():
                 self.mean[name].copy_(value)
             state: dict[int, dict[str, Tensor]] = {}
+            weights = list(self.model.parameters())
             for name, value in checkpoint.part("optimiser").items():
                 index, key = name.split(".")
-                state.setdefault(int(index), {})[key] = value
+                weight = weights[int(index)]
+                # Fused Adam walks through memory: its state must lie there as the weights do.
+                kept = torch.empty_like(weight).copy_(value) if value.dim() else value
+                state.setdefault(int(index), {})[key] = kept.detach()
             groups = self.optimiser.state_dict()["param_groups"]
             self.optimiser.load_state_dict({"state": state, "param_groups": groups})
             self.random.set_state(checkpoint.tensors["random"])
-        except (RuntimeError, KeyError, ValueError) as error:
+        except (RuntimeError, LookupError, ValueError) as error:
             raise CheckpointError(f"the checkpoint does not fit this run: {error}") from error
         self.step, self.losses = checkpoint.step, dict(checkpoint.losses)
 
