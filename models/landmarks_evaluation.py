@@ -84,12 +84,13 @@ def _compare(
         points, presence = reader.from_rough(picture, wanted, rng)
         between = float(np.hypot(*(wanted[36] - wanted[45])))
         errors.append(np.linalg.norm(points - wanted, axis=1).mean() / between * 100)
-        present.append(presence > 0.5)
+        present.append(presence)
     return {
         "faces": len(errors),
         "error_percent": round(float(np.mean(errors)), 2),
         "error_p95_percent": round(float(np.percentile(errors, 95)), 2),
-        "present": round(float(np.mean(present)), 4),
+        "present": round(float(np.mean(np.array(present) > 0.5)), 4),
+        "least_presence": round(float(np.min(present)), 3),
     }
 
 
@@ -120,7 +121,7 @@ def evaluate(settings: Evaluate) -> dict[str, object]:
         for picture in clip_pictures(clip):
             said += [_anywhere(reader, picture, rng) for _ in range(5)]
     if said:
-        wrong = {str(limit): int((np.array(said) > limit).sum()) for limit in (0.35, 0.5, 0.6)}
+        wrong = {str(limit): int((np.array(said) > limit).sum()) for limit in (0.35, 0.5, 0.6, 0.8)}
         figures["without a face"] = {"crops": len(said), "taken for one, by threshold": wrong}
     for name, value in figures.items():
         _log.info("%s: %s", name, value)

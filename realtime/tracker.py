@@ -16,8 +16,8 @@ from swapcast.realtime.one_euro import OneEuro
 Look = Callable[[Frame, Affine], Landmarks]
 """Reads the landmarks of the face in one crop of a frame: a `LandmarkNet`."""
 
-_BORN = 0.6  # presence that makes a detection a face
-_KEPT = 0.35  # presence that keeps a face once it is known
+_BORN = 0.8  # presence that makes a detection a face
+_KEPT = 0.5  # presence that keeps a face once it is known
 _MEMORY_S = 0.5  # a face that was not seen for so long is another one when it returns
 _FAR = 0.06  # the crop lay so much of its side, or of its size, off: look again from nearer
 _BOX_SIDE, _BOX_LOWER = 1.33, 0.1  # the crop's side over a detector's box; how much lower it is
