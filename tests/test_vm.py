@@ -27,8 +27,19 @@ def machine(shared):
     if built.returncode:
         pytest.skip(f"no virtual machine: {built.stderr.strip().splitlines()[-1]}")
 
-    def run(out, script, *arguments, seconds=280):
-        command = [start, "run", "--timeout", str(seconds), "--out", out, "--"]
+    def run(out, script, *arguments, seconds=540):
+        # Without XSAVE there is no AVX, which the emulator computes ten times slower than SSE.
+        command = [
+            start,
+            "run",
+            "--append",
+            "noxsave",
+            "--timeout",
+            str(seconds),
+            "--out",
+            out,
+            "--",
+        ]
         done = subprocess.run(
             [*command, sys.executable, SCRIPTS / script, *arguments],
             capture_output=True,
@@ -113,18 +124,27 @@ def test_live_from_a_webcam_to_a_virtual_camera(machine, shared, tmp_path):
     frames = numbered(shared / CLIP, tmp_path)
     warm("--source", tmp_path / "webcam.nut", "--face", "demo")
     machine(tmp_path, "live.py", tmp_path, tmp_path / "webcam.nut", "--face", "demo")
-    told = json.loads((tmp_path / "told.json").read_text())
 
     # It starts twice on the same device, which the driver leaves dead in between.
+    told = json.loads((tmp_path / "told.json").read_text())
     assert told["states"] == ["free", "busy", "dead", "busy"]
     assert told["exit codes"] == [0, 0]
+    assert json.loads((tmp_path / "report.json").read_text())["faces"]["swapped"] > 0
+    seen_by_opencv(np.load(tmp_path / "planes.npy"), frames)
+    seen_by_chromium(np.load(tmp_path / "chromium.npy"), frames)
 
-    planes = np.load(tmp_path / "planes.npy")
+
+def regions():
+    """Return the picture without the talker's head, as a mask, and the middle of his face."""
     left, top, right, bottom = HEAD
     outside = np.ones((HEIGHT, WIDTH), bool)
     outside[top:bottom, left:right] = False
-    inside_face = np.s_[top + 60 : bottom - 40, left + 50 : right - 50]
-    numbers, swapped = [], 0
+    return outside, np.s_[top + 60 : bottom - 40, left + 50 : right - 50]
+
+
+def seen_by_opencv(planes, frames):
+    outside, face = regions()
+    numbers, changed = [], 0
     for picture in planes:
         luma, u, v = split(picture)
         numbers.append(number_of(luma))
@@ -132,21 +152,22 @@ def test_live_from_a_webcam_to_a_virtual_camera(machine, shared, tmp_path):
         assert np.abs(luma - was)[outside].max() <= 3
         for chroma, before in ((u, was_u), (v, was_v)):
             assert np.array_equal(chroma[outside[::2, ::2]], before[outside[::2, ::2]])
-        swapped += np.abs(luma - was)[inside_face].mean() > 3
-    assert len(set(numbers)) >= 6, f"OpenCV saw it moving: {numbers}"
-    assert swapped >= len(planes) - 1, "the face is another one"
-    report = json.loads((tmp_path / "report.json").read_text())
-    assert report["faces"]["swapped"] > 0
+        changed += np.abs(luma - was)[face].mean() > 3
+    assert len(set(numbers)) >= 4, f"it moves: {numbers}"
+    assert changed >= len(planes) - 1, "the face is another one"
 
-    seen = np.load(tmp_path / "chromium.npy")
+
+def seen_by_chromium(seen, frames):
+    outside, face = regions()
     assert seen.shape[1:] == (HEIGHT, WIDTH, 3)
     lumas = seen @ np.array([0.299, 0.587, 0.114]) * 219 / 255 + 16
-    chromium_numbers = [number_of(luma) for luma in lumas]
-    assert len(set(chromium_numbers)) >= 3, f"Chromium saw it moving: {chromium_numbers}"
-    for luma, number in zip(lumas, chromium_numbers, strict=True):
+    numbers = [number_of(luma) for luma in lumas]
+    assert len(set(numbers)) >= 3, f"it moves: {numbers}"
+    for luma, number in zip(lumas, numbers, strict=True):
         was = frames[number][:HEIGHT].astype(float)
+        # Colours beyond what a screen shows are cut off, hence the mean and not the largest.
         assert np.abs(luma - was)[outside].mean() <= 3
-        assert np.abs(luma - was)[inside_face].mean() > 3
+        assert np.abs(luma - was)[face].mean() > 3
 
 
 WHITE, BLACK, RED, GREEN = (255, 255, 255), (0, 0, 0), (255, 0, 0), (0, 255, 0)
@@ -163,10 +184,14 @@ def test_full_range_bars_of_a_webcam_come_out_right(machine, tmp_path):
     subprocess.run([*encode.split(), *jpeg], input=image.tobytes() * 20, check=True)
     warm("--source", clip, "--guard", "pass")
     machine(tmp_path, "live.py", tmp_path, clip, "--guard", "pass")
-    middle = [width // 16 + n * width // 8 for n in range(8)]
-    chromium = np.median(np.load(tmp_path / "chromium.npy"), axis=0)[height // 2, middle]
-    opencv = np.load(tmp_path / "opencv.npy")[height // 2, middle, ::-1].astype(float)
-    for reader, colours in (("Chromium", chromium), ("OpenCV", opencv)):
-        error = np.abs(colours - BARS.astype(float)).max(axis=1)
-        assert error[:2].max() <= 2, f"black and white in {reader}: {colours[:2]}"
-        assert error.max() <= 8, f"colours in {reader}: {colours}"
+    bars_come_out_right(np.load(tmp_path / "chromium.npy"), "Chromium")
+    bars_come_out_right(np.load(tmp_path / "opencv.npy")[None, ..., ::-1], "OpenCV")
+
+
+def bars_come_out_right(pictures, reader):
+    height, width = pictures.shape[1:3]
+    middles = [width // 16 + n * width // 8 for n in range(8)]
+    colours = np.median(pictures, axis=0)[height // 2, middles]
+    error = np.abs(colours - BARS.astype(float)).max(axis=1)
+    assert error[:2].max() <= 2, f"black and white in {reader}: {colours[:2]}"
+    assert error.max() <= 8, f"colours in {reader}: {colours}"

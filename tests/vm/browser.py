@@ -3,15 +3,13 @@
 import http.server
 import json
 import subprocess
-import sys
 import tempfile
 import threading
-from pathlib import Path
 
 import numpy as np
 
 PAGE = """<!doctype html><title>camera</title><script>
-const [count, wanted, width, height] = ASKED;
+const [count, wanted, width, height, patience] = ASKED;
 const say = (path, body) => fetch(path, {method: 'POST', body});
 const media = navigator.mediaDevices;
 (async () => {
@@ -27,11 +25,15 @@ const media = navigator.mediaDevices;
     video.srcObject = stream; video.muted = true; await video.play();
     const canvas = document.createElement('canvas');
     const pen = canvas.getContext('2d', {willReadFrequently: true});
-    for (let n = 0; n < count; n++) {
+    let last = null;  // a camera shows a picture again while it has no other
+    for (let n = 0, until = Date.now() + patience * 1000; n < count && Date.now() < until;) {
       await new Promise(done => video.requestVideoFrameCallback(done));
       [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
       pen.drawImage(video, 0, 0);
-      await say('/frame', pen.getImageData(0, 0, canvas.width, canvas.height).data);
+      const seen = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+      if (last && seen.every((value, at) => value == last[at])) continue;
+      await say('/frame', last = seen);
+      n++;
     }
     const [label, size] = [one.label, [video.videoWidth, video.videoHeight]];
     await say('/done', JSON.stringify({label, labels, width: size[0], height: size[1]}));
@@ -46,9 +48,13 @@ FLAGS = """
 """
 
 
-def look(label, count, width, height, seconds=150):
-    """Return what the page says of the camera, and frames uint8 [count, height, width, 3] RGB."""
-    page = PAGE.replace("ASKED", json.dumps([count, label, width, height]))
+def look(label, count, width, height, patience=60):
+    """Return what the page says of the camera, and its frames, uint8 [n, height, width, 3] RGB.
+
+    No two in a row are equal; fewer than ``count`` come where it takes more than ``patience``
+    seconds.
+    """
+    page = PAGE.replace("ASKED", json.dumps([count, label, width, height, patience]))
     said, frames, done = {}, [], threading.Event()
 
     class Answers(http.server.BaseHTTPRequestHandler):
@@ -81,19 +87,12 @@ def look(label, count, width, height, seconds=150):
             stderr=subprocess.DEVNULL,
         )
         try:
-            done.wait(seconds)
+            done.wait(200 + patience)
         finally:
             chromium.terminate()
             chromium.wait(20)
             server.shutdown()
     if "width" not in said:
         raise SystemExit(f"Chromium: {said.get('error', 'no answer')}; frames: {len(frames)}")
-    shape = (count, said["height"], said["width"], 4)
+    shape = (-1, said["height"], said["width"], 4)
     return said, np.frombuffer(b"".join(frames), np.uint8).reshape(shape)[..., :3]
-
-
-if __name__ == "__main__":
-    out, label, count, width, height = sys.argv[1:]
-    said, frames = look(label, int(count), int(width), int(height))
-    Path(out).with_suffix(".json").write_text(json.dumps(said))
-    np.save(Path(out).with_suffix(".npy"), frames)

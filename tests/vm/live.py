@@ -24,7 +24,7 @@ from feeding import in_use, wait_until
 from swapcast.realtime import loopback
 
 WEBCAM, CAMERA = "/dev/video11", "/dev/video10"
-PICTURES = 12
+PICTURES = 8
 
 
 @contextmanager
@@ -49,12 +49,12 @@ def swapcast(out, options, ends):
     with (out / "swapcast.log").open("a") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            wait_until(lambda: in_use(CAMERA) or process.poll() is not None, 120)
+            wait_until(lambda: in_use(CAMERA) or process.poll() is not None)
             ends["seconds to the first picture"] = time.monotonic() - started
             yield
         finally:
             process.send_signal(signal.SIGTERM)
-            ends.setdefault("exit codes", []).append(process.wait(60))
+            ends.setdefault("exit codes", []).append(process.wait(100))
 
 
 def planes_and_picture():
@@ -63,7 +63,7 @@ def planes_and_picture():
     width, height = (int(camera.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, 4))
     camera.set(cv2.CAP_PROP_CONVERT_RGB, 0)
     seen, started = [], time.monotonic()
-    while len(seen) < PICTURES and time.monotonic() - started < 60:
+    while len(seen) < PICTURES and time.monotonic() - started < 100:
         good, raw = camera.read()
         if good and not (seen and np.array_equal(raw.ravel(), seen[-1])):
             seen.append(raw.ravel().copy())
@@ -77,6 +77,8 @@ def planes_and_picture():
 
 
 def main(out, clip, *options):
+    # The machine is slow to read a file the first time; a camera's reader has 10 s to start.
+    subprocess.run([sys.executable, "-c", "import swapcast.realtime.packet_reader"], check=True)
     told = {"states": [loopback.state(Path(CAMERA))]}
     with webcam(clip):
         with swapcast(out, options, told):
@@ -85,7 +87,7 @@ def main(out, clip, *options):
         with swapcast(out, options, told):
             told["states"].append(loopback.state(Path(CAMERA)))
             planes, picture = planes_and_picture()
-            said, frames = look("Virtual Camera", 6, planes.shape[2], planes.shape[1] * 2 // 3)
+            said, frames = look("Virtual Camera", 4, planes.shape[2], planes.shape[1] * 2 // 3)
     np.save(out / "planes.npy", planes)
     np.save(out / "opencv.npy", picture)
     np.save(out / "chromium.npy", frames)

@@ -127,7 +127,7 @@ def colours(seen):
     watching.read()
     seen["opencv"] = middles(watching.read()[1][..., ::-1])
     watching.release()
-    said, frames = look("Virtual Camera", 2, shown.width, shown.height)
+    said, frames = look("Virtual Camera", 1, shown.width, shown.height)
     seen["chromium"] = middles(frames[-1])
     seen["size"] = [said["width"], said["height"]]
     process.terminate()
