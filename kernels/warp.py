@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from swapcast.kernels._jit import kernel
 
-
 _READ = "Array(u1, 2, 'C', True)"  # uint8 [rows, stride] that is only read; may be read-only
 
 

@@ -317,9 +317,7 @@ def test_a_clip_that_starts_again_is_heard_again(tmp_path):
 def test_what_cannot_be_heard_is_told(tmp_path):
     clip, events = tmp_path / "clip.mp4", []
     clip.write_bytes(b"no clip")
-    say = partial(
-        listening, lines=[SoundLine()], plays=Latest(), on_event=events.append
-    )
+    say = partial(listening, lines=[SoundLine()], plays=Latest(), on_event=events.append)
     with pytest.raises(SettingError, match="needs a clip"), say("source", clip=None):
         pass
     with (
@@ -329,9 +327,7 @@ def test_what_cannot_be_heard_is_told(tmp_path):
         pass
     plays = Latest()
     plays.put(time.monotonic())
-    with listening(
-        "source", [SoundLine()], clip=clip, plays=plays, on_event=events.append
-    ):
+    with listening("source", [SoundLine()], clip=clip, plays=plays, on_event=events.append):
         deadline = time.monotonic() + 5
         while not events and time.monotonic() < deadline:
             threading.Event().wait(0.01)
