@@ -102,10 +102,11 @@ def cameras(argv: Sequence[str]) -> None:
 
 def doctor(argv: Sequence[str]) -> None:
     """Run `swapcast doctor`."""
-    _no_arguments(doctor, argv)
+    repair = list(argv) == ["--repair"]
+    _no_arguments(doctor, () if repair else argv, "[--repair]     (revive dead virtual cameras)")
     from swapcast.realtime.doctor import diagnose  # noqa: PLC0415 - after --help
 
-    findings = diagnose()
+    findings = diagnose(repair=repair)
     for finding in findings:
         _say(str(finding))
     if any(finding.state == "bad" for finding in findings):
@@ -157,10 +158,12 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
-def _no_arguments(command: Callable[[Sequence[str]], None], argv: Sequence[str]) -> None:
+def _no_arguments(
+    command: Callable[[Sequence[str]], None], argv: Sequence[str], usage: str = "    (no options)"
+) -> None:
     if argv:
         help_asked = argv[0] in {"-h", "--help"}
-        text = f"usage: swapcast {command.__name__}     (no options)"
+        text = f"usage: swapcast {command.__name__} {usage}"
         if not help_asked:
             raise SettingError(text)
         _say(text)

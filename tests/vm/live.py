@@ -24,7 +24,7 @@ from feeding import in_use, wait_until
 from swapcast.realtime import loopback
 
 WEBCAM, CAMERA = "/dev/video11", "/dev/video10"
-PICTURES = 8
+PICTURES = 5
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def planes_and_picture():
     width, height = (int(camera.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, 4))
     camera.set(cv2.CAP_PROP_CONVERT_RGB, 0)
     seen, started = [], time.monotonic()
-    while len(seen) < PICTURES and time.monotonic() - started < 100:
+    while len(seen) < PICTURES and time.monotonic() - started < 120:
         good, raw = camera.read()
         if good and not (seen and np.array_equal(raw.ravel(), seen[-1])):
             seen.append(raw.ravel().copy())
@@ -87,7 +87,7 @@ def main(out, clip, *options):
         with swapcast(out, options, told):
             told["states"].append(loopback.state(Path(CAMERA)))
             planes, picture = planes_and_picture()
-            said, frames = look("Virtual Camera", 4, planes.shape[2], planes.shape[1] * 2 // 3)
+            said, frames = look("Virtual Camera", 3, planes.shape[2], planes.shape[1] * 2 // 3)
     np.save(out / "planes.npy", planes)
     np.save(out / "opencv.npy", picture)
     np.save(out / "chromium.npy", frames)
