@@ -59,8 +59,8 @@ class Extract:
     """Take each n-th frame of a clip."""
     sharp: float = 0.35
     """Drop a crop less sharp than this share of its clip's median."""
-    alike: float = 0.006
-    """Drop a crop that differs less than this from the one kept before, mean of 0…1."""
+    alike: float = 0.012
+    """Drop a crop of which no sixteenth differs more than this from the one kept before, 0…1."""
 
     def __post_init__(self) -> None:
         if len(self.paths) < 2:
@@ -264,7 +264,7 @@ def _take(
     sample(frame.y, frame.u, frame.v, frame.width, frame.height, matrix, affine, 1.0, 0.0, crop)
     grey = crop.mean(0)
     small = np.asarray(cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA), np.float32)
-    if taken and float(abs(small - counts.last).mean()) < settings.alike:
+    if taken and float(abs(small - counts.last).max()) < settings.alike:
         counts.alike += 1
         return
     counts.last = small
