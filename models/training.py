@@ -157,8 +157,8 @@ class Training:
                 index, key = name.split(".")
                 weight = weights[int(index)]
                 # Fused Adam walks through memory: its state must lie there as the weights do.
-                kept = torch.empty_like(weight).copy_(value) if value.dim() else value
-                state.setdefault(int(index), {})[key] = kept.detach()
+                laid = torch.empty_like(weight).copy_(value) if value.dim() else value
+                state.setdefault(int(index), {})[key] = laid.detach()
             groups = self.optimiser.state_dict()["param_groups"]
             self.optimiser.load_state_dict({"state": state, "param_groups": groups})
             self.random.set_state(checkpoint.tensors["random"])
