@@ -30,7 +30,7 @@ class LiveInput:
     """How to open it; asked again each time."""
     advice: str
     """What to do if it cannot be opened."""
-    opening: float = 10.0
+    opening: float = 20.0
     """Seconds that it may take until the first picture."""
     silence: float = 2.0
     """Seconds without a picture after which it is taken for dead."""
