@@ -22,6 +22,10 @@ _ORT_NAMES = {
 }
 
 
+# OpenVINO computes in bf16 by itself where the processor has it.
+_PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
+
+
 class RunnerError(Exception):
     """A network that cannot be loaded, or a provider that is not here. The text says which."""
 
@@ -32,6 +36,10 @@ class Runner(Protocol):
     @property
     def provider(self) -> str:
         """What computes, as asked for."""
+
+    @property
+    def precision(self) -> str:
+        """The number format it computes in, as far as the library says: ``fp32``, ``bf16``, …."""
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
@@ -137,6 +145,7 @@ class _OnnxRuntime(_Closing):
                 "mend them, or choose --provider cpu"
             )
         self.provider: str = provider
+        self.precision = "fp32" if provider == "cpu" else "as the provider chooses"
         self.shapes = {
             value.name: tuple(d if isinstance(d, int) else 1 for d in value.shape)
             for value in self._network.get_inputs()
@@ -171,6 +180,9 @@ class _OpenVino(_Closing):
         )
         self._network = compiled.create_infer_request()
         self.provider = "openvino"
+        self.precision = _PRECISIONS.get(
+            compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name(), "mixed"
+        )
         self.shapes = {value.any_name: tuple(value.shape) for value in network.inputs}
         kept = network.get_rt_info()
         self.metadata: dict[str, str] = {}

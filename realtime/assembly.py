@@ -175,7 +175,7 @@ def _report(
             "sinks": [sink.name for sink in sinks],
             "face": settings.face,
             "provider": swap.provider,
-            "precision": "fp32",
+            "precision": swap.precision,
         }
     )
     if settings.report is not None:

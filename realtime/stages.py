@@ -52,6 +52,11 @@ class FaceSwap:
         """What computes the swap."""
         return self._swapper.provider
 
+    @property
+    def precision(self) -> str:
+        """The number format of the swap."""
+        return self._swapper.precision
+
     def __call__(self, frame: Frame, faces: tuple[Face, ...]) -> Finished:
         """Finish one frame."""
         chosen = self._choose(faces)

@@ -32,7 +32,7 @@ class Swapper:
             self._runner: Runner = open_runner(identity.network, provider, threads=threads)
         except RunnerError as error:
             raise ModelError(f"face {identity.name!r}: {error}") from error
-        self.provider = self._runner.provider
+        self.provider, self.precision = self._runner.provider, self._runner.precision
         try:
             about = json.loads(self._runner.metadata["swapcast"])
             kind, self.template, self.size = about["kind"], about["template"], int(about["size"])
