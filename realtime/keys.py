@@ -1,0 +1,162 @@
+"""Ed25519 keys: the one this installation signs with, and the checking of everybody's signatures.
+
+The installation key is made at first use and lies in the user's own data folder, readable by the
+user alone. A signature says that nothing was changed since the holder of a key signed it. It does
+not say who that holder is: see `swapcast.realtime.trust`.
+"""
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from swapcast.realtime.errors import ConsentError, SwapcastError
+
+KEY_FILE = "installation.key"
+
+
+def data_folder() -> Path:
+    """Return the folder in which this program keeps what belongs to the user."""
+    return Path(platformdirs.user_data_dir("swapcast", appauthor=False))
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A private key that signs."""
+
+    private: Ed25519PrivateKey
+
+    @classmethod
+    def generate(cls) -> "SigningKey":
+        """Make a new key."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @property
+    def public(self) -> str:
+        """The public key: 64 hexadecimal digits."""
+        return self.private.public_key().public_bytes_raw().hex()
+
+    def sign(self, purpose: str, content: bytes) -> str:
+        """Return the signature of ``content``: 128 hexadecimal digits.
+
+        Parameters
+        ----------
+        purpose : what is signed
+            Goes before the content, so that a signature for one purpose serves no other.
+        content : bytes
+        """
+        return self.private.sign(_framed(purpose, content)).hex()
+
+    def pem(self) -> bytes:
+        """Return the key as an unencrypted PKCS #8 PEM file."""
+        return self.private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+
+def holds(public_key: str, signature: str, purpose: str, content: bytes) -> bool:
+    """Tell whether ``signature`` is that key's, for that purpose and content.
+
+    Parameters
+    ----------
+    public_key : 64 hexadecimal digits
+    signature : 128 hexadecimal digits
+    purpose, content : as they were signed
+    """
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        key.verify(bytes.fromhex(signature), _framed(purpose, content))
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def fingerprint(public_key: str) -> str:
+    """Return the first 16 hexadecimal digits of a public key's SHA-256, in fours, to compare."""
+    digest = hashlib.sha256(public_key.encode()).hexdigest()[:16]
+    return "-".join(digest[k : k + 4] for k in range(0, 16, 4))
+
+
+def installation_key(folder: Path | None = None) -> SigningKey:
+    """Return this installation's key; the first call makes it.
+
+    Parameters
+    ----------
+    folder : where it lies; None: the user's data folder
+
+    Raises
+    ------
+    SwapcastError
+        If it cannot be written or read.
+    ConsentError
+        If others can read the file, or it is damaged.
+    """
+    path = (folder or data_folder()) / KEY_FILE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return _read(path)
+        except FileNotFoundError:
+            return _make(path)
+    except OSError as error:
+        raise SwapcastError(f"the key {path} cannot be used: {error.strerror}") from error
+
+
+def read_key(path: Path) -> SigningKey:
+    """Read a private key that was kept elsewhere.
+
+    Raises
+    ------
+    SwapcastError
+        If there is none.
+    ConsentError
+        If others can read the file, or it is damaged.
+    """
+    try:
+        return _read(path)
+    except OSError as error:
+        raise SwapcastError(f"the key {path} cannot be read: {error.strerror}") from error
+
+
+def _read(path: Path) -> SigningKey:
+    data = path.read_bytes()
+    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise ConsentError(f"others can read the key {path}; make it yours: chmod 600 {path}")
+    try:
+        private = serialization.load_pem_private_key(data, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConsentError(
+            f"the key {path} is damaged; put back a copy, or move it away"
+        ) from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise ConsentError(f"the key {path} is no Ed25519 key; put back a copy, or move it away")
+    return SigningKey(private)
+
+
+def _make(path: Path) -> SigningKey:
+    """Write a new key whole, as somebody else may be making one at the same moment."""
+    key = SigningKey.generate()
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(key.pem())
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(part, path)  # unlike a rename, this does not replace a key that is there
+    except FileExistsError:
+        return _read(path)
+    finally:
+        part.unlink()
+    return key
+
+
+def _framed(purpose: str, content: bytes) -> bytes:
+    return f"swapcast {purpose}\n".encode() + content
