@@ -8,6 +8,7 @@ import pyvirtualcam
 
 from swapcast.realtime import loopback
 from swapcast.realtime.errors import SinkError
+from swapcast.realtime.fitting import fitted
 from swapcast.realtime.frame import Colour, Picture
 
 OBS_LINE = (
@@ -21,8 +22,8 @@ class VirtualCamera:
     """A virtual camera: v4l2loopback on Linux, OBS's on Windows and macOS.
 
     The device is looked for (and repaired, if the driver left it dead) on entering the ``with``
-    block, and opened at the size and rate of the first picture. When the size changes it is
-    opened again; programs that watch it may then have to choose the camera anew.
+    block, and opened at the size and rate of the first picture. A device that is watched cannot
+    change its size, so later pictures of another one are fitted into the first, between bars.
 
     Parameters
     ----------
@@ -49,6 +50,7 @@ class VirtualCamera:
         self._fps = fps
         self._root = root
         self._camera: pyvirtualcam.Camera | None = None
+        self._first: Picture | None = None
 
     def __enter__(self) -> "VirtualCamera":
         if sys.platform == "linux":
@@ -63,7 +65,7 @@ class VirtualCamera:
     ) -> None:
         if self._camera is not None:
             self._camera.close()
-            self._camera = None
+            self._camera = self._first = None
 
     def write(self, picture: Picture) -> None:
         """Show ``picture`` until the next one comes. Returns at once: the loop keeps the time.
@@ -73,18 +75,13 @@ class VirtualCamera:
         SinkError
             If the camera cannot be opened at the size of the picture.
         """
-        camera = self._camera
-        if camera is None or (camera.width, camera.height) != (picture.width, picture.height):
-            camera = self._open(picture)
-        camera.send(picture.data)
+        if self._camera is None or self._first is None:
+            self._camera, self._first = self._open(picture), picture
+        self._camera.send(fitted(picture, self._first).data)
 
     def _open(self, picture: Picture) -> pyvirtualcam.Camera:
-        if self._camera is not None:
-            self.__exit__(None, None, None)
-            if sys.platform == "linux":
-                _usable(self._device, self._root)
         try:
-            self._camera = pyvirtualcam.Camera(
+            camera = pyvirtualcam.Camera(
                 picture.width,
                 picture.height,
                 self._fps or 1 / picture.period,
@@ -96,21 +93,17 @@ class VirtualCamera:
             asked = f"{picture.width}×{picture.height} on {self._device or 'a virtual camera'}"
             cure = "`swapcast doctor` looks for the cause" if sys.platform == "linux" else OBS_LINE
             raise SinkError(f"cannot show {asked}: {reason}; {cure}") from error
-        self._check_size(picture)
-        self._device = self._camera.device
-        return self._camera
-
-    def _check_size(self, picture: Picture) -> None:
-        """Refuse a device that keeps another size: the driver would show the picture scrambled."""
-        if sys.platform != "linux" or self._device is None:
-            return
+        self._device = str(camera.device)
         wanted = picture.width, picture.height
         fixed = loopback.size_of(Path(self._device), self._root)
+        # The driver would show a picture of another size scrambled.
         if fixed is not None and fixed != wanted:
+            camera.close()
             raise SinkError(
                 f"{self._device} stays at {fixed[0]}×{fixed[1]} and cannot show "
                 f"{wanted[0]}×{wanted[1]}: close the programs that watch it and start again"
             )
+        return camera
 
     @property
     def device(self) -> str | None:

@@ -27,13 +27,14 @@ def machine(shared):
     if built.returncode:
         pytest.skip(f"no virtual machine: {built.stderr.strip().splitlines()[-1]}")
 
-    def run(out, script, *arguments, seconds=540):
+    def run(out, script, *arguments, seconds=540, modules=""):
         # Without XSAVE there is no AVX, which the emulator computes ten times slower than SSE.
         command = [
             start,
             "run",
             "--append",
             "noxsave",
+            *(["--modules", modules] if modules else []),
             "--timeout",
             str(seconds),
             "--out",
@@ -195,3 +196,26 @@ def bars_come_out_right(pictures, reader):
     error = np.abs(colours - BARS.astype(float)).max(axis=1)
     assert error[:2].max() <= 2, f"black and white in {reader}: {colours[:2]}"
     assert error.max() <= 8, f"colours in {reader}: {colours}"
+
+
+def test_cameras_and_viewers_that_fail(machine, tmp_path):
+    warm("--source", "synthetic")
+    machine(tmp_path, "faults.py", tmp_path, modules="vivid")
+    told = json.loads((tmp_path / "told.json").read_text())
+
+    # A webcam is lost and comes back with another size: viewers see pictures all the time.
+    assert told["lost is said"]
+    assert told["back is said"]
+    assert told["pictures while it is away"] > 0
+    assert told["size stays"]
+    # One viewer that stalls, or dies, takes nothing from another.
+    assert told["pictures beside a viewer that is blocked"] > 3
+    assert told["pictures beside a viewer that is killed"] > 3
+    assert told["exit code"] == 0
+    # Killed while it writes, it starts again on the device that is left dead.
+    assert abs(told["after kill -9"] - 60) < 20
+    assert told["exit code after kill -9"] == 0
+    # Unplugged and plugged in again.
+    assert told["disconnect is said"]
+    assert told["vivid is back"]
+    assert told["exit code of vivid"] == 0
