@@ -38,8 +38,8 @@ class About:
     sources: tuple[str, ...]
     """Names of the clips and pictures the crops were taken from."""
     licence: str
-    consent: Mapping[str, str]
-    """``kind``, ``subject``, ``statement`` and ``date``, as a `.face` pack keeps them."""
+    consent: Mapping[str, Any]
+    """The subject's consent record, carried as it is into the `.face` pack, where it is checked."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,12 @@ def _read_manifest(folder: Path) -> tuple[About, Mapping[str, Any]]:
         raise FaceSetError(f"{folder} is no face set: it has no {MANIFEST}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise FaceSetError(f"{path} is damaged ({error}); extract the faces anew") from error
-    if not (isinstance(about.consent, dict) and str(about.consent.get("statement", "")).strip()):
-        raise FaceSetError(f"{path} has no consent statement; no face is learned without one")
+    if not (isinstance(about.consent, dict) and about.consent.get("statement")):
+        raise FaceSetError(f"{path} has no consent record; no face is learned without one")
+    if not about.consent.get("signature"):
+        raise FaceSetError(
+            f"{path} has a consent record that nobody signed; extract the faces anew"
+        )
     return about, crops
 
 

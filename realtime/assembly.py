@@ -14,8 +14,9 @@ from swapcast.realtime.analyser import FaceAnalyser, open_analyser
 from swapcast.realtime.audio import SoundLine, advised_delay_ms
 from swapcast.realtime.clip import Clip
 from swapcast.realtime.compositor import Compositor
+from swapcast.realtime.consent import uses_of
 from swapcast.realtime.errors import SettingError, SwapcastError
-from swapcast.realtime.face_command import face_store
+from swapcast.realtime.face_store import face_store
 from swapcast.realtime.listening import listening
 from swapcast.realtime.loop import convert, run
 from swapcast.realtime.mailbox import Latest
@@ -150,8 +151,13 @@ def _faces(
 ) -> tuple[FaceSwap, FaceAnalyser]:
     """Open what finds, swaps and composites faces."""
     cv2.setNumThreads(1)  # every stage has its own thread already
-    face = face_store().find(settings.face)
-    swapper = stack.enter_context(Swapper(face, settings.provider, threads=settings.threads))
+    names = [sink.name for sink in sinks]
+    store, uses = face_store(), uses_of(names)
+    face = store.find(settings.face, uses)
+    stack.enter_context(store.session(face, uses, names))
+    swapper = stack.enter_context(
+        Swapper(face, settings.provider, uses=uses, threads=settings.threads)
+    )
     analyse = stack.enter_context(
         open_analyser(settings.detector, detached=detached, model=settings.detector_model)
     )

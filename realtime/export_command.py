@@ -2,21 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-import cv2
-import numpy as np
 import tyro
 
-from swapcast.kernels.geometry import crop_affine
-from swapcast.realtime.analyser import open_analyser
-from swapcast.realtime.compositor import Compositor
-from swapcast.realtime.errors import ConsentError, ModelError, SwapcastError
-from swapcast.realtime.identity import Consent, Identity, write_face
-from swapcast.realtime.sources import SourceSettings, open_source
-from swapcast.realtime.swapper import Swapper
+from swapcast.realtime.errors import ConsentError, ModelError
+from swapcast.realtime.face_store import face_store
+from swapcast.realtime.identity import seal_face, write_face
+from swapcast.realtime.thumbnail import draw_thumbnail
+from swapcast.realtime.training_consent import carried_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,34 +34,35 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
     # Training and its export need torch; nothing else here does.
     from swapcast.export.parity import ParityError  # noqa: PLC0415
     from swapcast.export.to_onnx import export  # noqa: PLC0415
-    from swapcast.models.checkpoint import CheckpointError  # noqa: PLC0415
+    from swapcast.models.checkpoint import CheckpointError, read_checkpoint  # noqa: PLC0415
+    from swapcast.models.training import CHECKPOINT  # noqa: PLC0415
 
+    store = face_store(say)
     try:
+        checkpoint = read_checkpoint(
+            settings.run / CHECKPOINT if settings.run.is_dir() else settings.run
+        )
+        if settings.identity in checkpoint.identities:
+            # Before the long work, not after it.
+            carried_record(checkpoint.provenance.get(settings.identity), store)
         exported = export(settings.run, settings.identity, precision=settings.precision)
     except (CheckpointError, ParityError) as error:
         raise ModelError(str(error)) from error
+    except ConsentError as error:
+        raise ConsentError(f"{settings.run}, {settings.identity!r}: {error}") from error
     sources = exported.about["provenance"]["identity"]
-    try:
-        consent = Consent(**sources[0]["consent"])
-    except (TypeError, KeyError, IndexError) as error:
-        raise ConsentError(
-            f"{settings.run}: the face sets of {settings.identity!r} carry no consent record"
-        ) from error
-    face = Identity(
-        settings.identity,
-        consent,
-        exported.network,
-        b"",
-        {
-            "tool": f"swapcast {exported.about['version']}",
-            "architecture": exported.about["architecture"],
-            "size": str(exported.about["size"]),
-            "sources": ", ".join(name for source in sources for name in source["sources"]),
-            "licence": ", ".join(sorted({source["licence"] for source in sources})),
-        },
-    )
-    face = Identity(face.name, consent, face.network, _thumbnail(face), face.made)
+    made = {
+        "tool": f"swapcast {exported.about['version']}",
+        "architecture": str(exported.about["architecture"]),
+        "size": str(exported.about["size"]),
+        "sources": ", ".join(name for source in sources for name in source["sources"]),
+        "licence": ", ".join(sorted({source["licence"] for source in sources})),
+    }
+    parts = (settings.identity, carried_record(sources, store), exported.network)
+    thumbnail = draw_thumbnail(seal_face(*parts, b"", made, key=store.key))
+    face = seal_face(*parts, thumbnail, made, key=store.key)
     out = settings.out or Path(f"{settings.identity}.face")
+    store.log("pack made", face.consent, face.name)
     write_face(face, out)
     for difference in exported.parity.differences:
         say(
@@ -74,25 +70,3 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
             f"{difference.mean:.2g} on average, {difference.largest:.2g} at most"
         )
     say(f"wrote {out}: try `swapcast live --face {out}`, or keep it: `swapcast face add {out}`")
-
-
-def _thumbnail(face: Identity) -> bytes:
-    """Draw the bundled clip's first face as the new one wears it, a JPEG."""
-    with (
-        resources.as_file(resources.files("swapcast.assets") / "demo.mp4") as clip,
-        open_analyser("own", detached=False) as analyse,
-        Swapper(face) as swap,
-    ):
-        source = open_source(
-            str(clip), SourceSettings(), stop=lambda: False, on_event=lambda _: None
-        )
-        for frame in source.frames():
-            for found in analyse(frame)[:1]:
-                affine = crop_affine(found.points, swap.template, swap.size)
-                Compositor().crop(frame, affine, swap.crop[0])
-                rgb, _ = swap()
-                picture = np.clip(rgb.transpose(1, 2, 0)[:, :, ::-1] * 255, 0, 255)
-                done, data = cv2.imencode(".jpg", picture.astype(np.uint8))
-                if done:
-                    return bytes(data)
-    raise SwapcastError("no thumbnail could be drawn of the new face")

@@ -1,12 +1,11 @@
 """`swapcast extract`: clips and pictures of a person become aligned faces to learn from."""
 
-import datetime
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -18,6 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from swapcast.kernels.colour import rgb_from_yuv
 from swapcast.kernels.geometry import TEMPLATES, crop_affine, invert, transform
 from swapcast.kernels.warp import sample
+from swapcast.realtime.consent import ConsentRecord, Use, issue_record
 from swapcast.realtime.errors import SettingError, SourceError
 from swapcast.realtime.face_folder import (
     MANIFEST,
@@ -28,8 +28,10 @@ from swapcast.realtime.face_folder import (
     write_sheet,
     write_text,
 )
+from swapcast.realtime.face_store import face_store
 from swapcast.realtime.frame import Colour, Face, Frame
-from swapcast.realtime.identity import Consent, ConsentKind
+from swapcast.realtime.policy import accept_policy
+from swapcast.realtime.training_consent import consent_record
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
@@ -43,12 +45,19 @@ class Extract:
 
     paths: tyro.conf.Positional[tuple[Path, ...]]
     """CLIP… FACES: what to read, and last the folder to write."""
-    subject: str
-    """Whose faces these are. Only the largest face of each picture is taken."""
-    statement: str
-    """Why they may be used: what the subject says in one sentence."""
-    consent: ConsentKind = "signed"
-    """Whose word that is."""
+    consent: str
+    """The subject's consent record: its file, its id or the subject's name (`swapcast face
+    records`); or `fictional`, for a person who does not exist."""
+    subject: str = ""
+    """For a fictional face: what it was made from."""
+    statement: str = ""
+    """For a fictional face: how you know that nobody has it."""
+    scope: tuple[Use, ...] = ("live", "recording")
+    """For a fictional face: what it may be used for."""
+    trust: str = ""
+    """Fingerprint of a further key of the subject, which you compared with the subject."""
+    accept_policy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """You have read docs/use-policy.md and accept it."""
     licence: str = "private"
     """Under which the clips may be used."""
     template: str = "dfl_whole_face"
@@ -71,15 +80,15 @@ class Extract:
             raise SettingError(
                 f"--size {self.size} needs 64 or more, --every {self.every} 1 or more"
             )
-        self.record.check(datetime.date.today())
-
-    @property
-    def record(self) -> Consent:
-        """The consent record that the set carries."""
-        today = datetime.date.today().isoformat()
-        return Consent(
-            kind=self.consent, subject=self.subject, statement=self.statement, date=today
-        )
+        made_here = self.consent == "fictional"
+        if made_here and not (self.subject.strip() and self.statement.strip()):
+            raise SettingError("--consent fictional needs --subject and --statement")
+        if not made_here and (self.subject or self.statement):
+            raise SettingError(
+                "--subject and --statement go with --consent fictional; a real person's consent "
+                "is a record: the own one by `swapcast face enroll`, another's by `swapcast face "
+                "sign` on that person's machine"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +117,26 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
     from swapcast.realtime.analyser import open_analyser  # noqa: PLC0415 - after --help
 
     settings = tyro.cli(Extract, prog="swapcast extract", args=list(argv))
-    done = extract(settings, lambda: open_analyser("own", detached=False))
+    store = face_store(say)
+    record = consent_record(
+        settings.consent,
+        settings.paths[-1],
+        store,
+        fictional=lambda: issue_record(
+            subject=settings.subject,
+            kind="fictional",
+            statement=settings.statement,
+            scope=settings.scope,
+            key=store.key,
+            policy=accept_policy(settings.accept_policy, say),
+        ),
+        subject=settings.subject,
+        trust=settings.trust,
+    )
     out = settings.paths[-1]
+    store.people.note_place(record.subject, out.resolve())
+    store.log("faces extracted", record)
+    done = extract(settings, record, lambda: open_analyser("own", detached=False))
     say(
         f"{out}: kept {done.kept} faces; dropped {done.blurred} blurred, {done.alike} alike, "
         f"{done.faceless} without a face; {done.skipped} clips were there already"
@@ -119,6 +146,7 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
 
 def extract(
     settings: Extract,
+    record: ConsentRecord,
     analyser: Callable[[], AbstractContextManager[Analyse]],
     *,
     frames: Callable[[Path], Iterator[Frame]] | None = None,
@@ -131,6 +159,7 @@ def extract(
     Parameters
     ----------
     settings : what to read, where to write
+    record : the subject's consent, which the set carries
     analyser : opens what finds faces and their landmarks
         Opened anew for every clip and picture: no face is followed from one into the next.
     frames : opens a clip; None: files of any kind that can be read
@@ -144,11 +173,11 @@ def extract(
     out, total = settings.paths[-1], _Counts()
     about = {
         "format": 1,
-        "subject": settings.subject,
+        "subject": record.subject,
         "template": settings.template,
         "size": settings.size,
         "licence": settings.licence,
-        "consent": asdict(settings.record),
+        "consent": record.plain(),
     }
     manifest = begin_manifest(out, about)
     clips = [clip for path in settings.paths[:-1] for clip in _clips(path)]

@@ -3,17 +3,39 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Protocol
 
-import platformdirs
 import tyro
 
-from swapcast.realtime.identity import FaceStore, Identity
+from swapcast.realtime.consent import ConsentRecord
+from swapcast.realtime.errors import ConsentError
+from swapcast.realtime.face_command_consent import Record, Records, Revocations, Revoke, Sign
+from swapcast.realtime.face_command_data import Delete, ExportData, Import, Log
+from swapcast.realtime.face_store import FaceStore, face_store
+from swapcast.realtime.identity import Identity
+from swapcast.realtime.keys import fingerprint
+
+Say = Callable[[str], None]
+
+
+class Action(Protocol):
+    """One of the commands: a dataclass of its options."""
+
+    def __call__(self, store: FaceStore, say: Say) -> None:
+        """Carry it out."""
 
 
 @dataclass(frozen=True)
 class List:
     """Tell the faces that are kept here."""
+
+    def __call__(self, store: FaceStore, say: Say) -> None:
+        """Say a line for each; one that may not be used says why."""
+        for name in store.names():
+            try:
+                say(_line(store.find(name)))
+            except ConsentError as error:
+                say(f"{name:<16} may not be used: {error}")
 
 
 @dataclass(frozen=True)
@@ -23,54 +45,62 @@ class Show:
     name: tyro.conf.Positional[str]
     """Of a kept face, or the path of a .face pack."""
 
+    def __call__(self, store: FaceStore, say: Say) -> None:
+        """Say all there is to know."""
+        say(_about(store.find(self.name)))
+
 
 @dataclass(frozen=True)
 class Add:
-    """Keep a .face pack."""
+    """Keep a .face pack. The first key seen for a person is trusted from then on."""
 
     pack: tyro.conf.Positional[Path]
+    trust: str = ""
+    """Fingerprint of a further key, which you compared with its holder."""
+
+    def __call__(self, store: FaceStore, say: Say) -> None:
+        """Keep it and say what it is."""
+        say(_about(store.add(self.pack, trust=self.trust)))
 
 
 @dataclass(frozen=True)
 class Remove:
-    """Delete a kept face."""
+    """Delete a kept face; its consent record stays."""
 
     name: tyro.conf.Positional[str]
 
-
-Action = (
-    Annotated[List, tyro.conf.subcommand("list")]
-    | Annotated[Show, tyro.conf.subcommand("show")]
-    | Annotated[Add, tyro.conf.subcommand("add")]
-    | Annotated[Remove, tyro.conf.subcommand("remove")]
-)
+    def __call__(self, store: FaceStore, say: Say) -> None:
+        """Delete it."""
+        store.remove(self.name)
+        say(f"removed {self.name}")
 
 
-def face_store() -> FaceStore:
-    """Return the user's own store of faces."""
-    return FaceStore(Path(platformdirs.user_data_dir("swapcast", appauthor=False)) / "faces")
+ACTIONS: dict[str, Callable[..., Action]] = {
+    "list": List,
+    "show": Show,
+    "add": Add,
+    "remove": Remove,
+    "import": Import,
+    "sign": Sign,
+    "record": Record,
+    "records": Records,
+    "revoke": Revoke,
+    "revocations": Revocations,
+    "log": Log,
+    "export-data": ExportData,
+    "delete": Delete,
+}
 
 
-def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
+def run(argv: Sequence[str], say: Say) -> None:
     """Carry out one `swapcast face …`."""
-    action: List | Show | Add | Remove = tyro.cli(
-        Action,
+    action: Action = tyro.extras.subcommand_cli_from_dict(
+        ACTIONS,
         prog="swapcast face",
         args=list(argv),
         description="Faces and their consent records. None is used without one.",
     )
-    store = face_store()
-    match action:
-        case List():
-            for name in store.names():
-                say(_line(store.find(name)))
-        case Show(name):
-            say(_about(store.find(name)))
-        case Add(pack):
-            say(_about(store.add(pack)))
-        case Remove(name):
-            store.remove(name)
-            say(f"removed {name}")
+    action(face_store(say), say)
 
 
 def _line(face: Identity) -> str:
@@ -80,11 +110,24 @@ def _line(face: Identity) -> str:
 
 def _about(face: Identity) -> str:
     rows = {
-        "consent": face.consent.kind,
-        "subject": face.consent.subject,
-        "statement": face.consent.statement,
-        "date": face.consent.date,
-        "expires": face.consent.expires or "never",
+        **record_rows(face.consent),
+        "signed by": fingerprint(face.public_key),
+        "content": face.content_hash,
         **face.made,
     }
     return "\n".join([face.name, *(f"  {key:<12} {value}" for key, value in rows.items())])
+
+
+def record_rows(record: ConsentRecord) -> dict[str, str]:
+    """Return what a record says, as rows of a table."""
+    return {
+        "consent": record.kind,
+        "subject": record.subject,
+        "statement": record.statement,
+        "scope": ", ".join(record.scope),
+        "date": record.date,
+        "expires": record.expires or "never",
+        "maker": record.maker or record.subject,
+        "record": record.id,
+        "record key": fingerprint(record.public_key),
+    }

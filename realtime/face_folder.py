@@ -46,7 +46,21 @@ def begin_manifest(out: Path, about: Mapping[str, Any]) -> dict[str, Any]:
             f"{out} holds faces of {manifest['subject']!r} ({manifest['template']}, "
             f"{manifest['size']} pixels); choose another folder"
         )
+    if manifest.get("consent") != about["consent"]:
+        raise SettingError(f"{out} holds faces under another consent record; choose another folder")
     return {**manifest, "clips": dict(clips), "crops": dict(crops)}
+
+
+def kept_consent(out: Path) -> Mapping[str, Any] | None:
+    """Return the consent record of a face set that is there already, unchecked."""
+    path = out / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        consent = json.loads(path.read_text()).get("consent")
+    except (OSError, ValueError, AttributeError) as error:
+        raise SettingError(f"{path} is damaged ({error}); choose another folder") from error
+    return consent if isinstance(consent, dict) else None
 
 
 def clip_key(clip: Path) -> str:

@@ -1,15 +1,24 @@
 """Gives a crop of a face its new identity."""
 
 import json
+from collections.abc import Callable, Collection
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swapcast.export.runners import Provider, Runner, RunnerError, open_runner
+from swapcast.export.runners import Provider, RunnerError, open_runner
 from swapcast.kernels.geometry import TEMPLATES
+from swapcast.realtime.consent import Use
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.identity import Identity
+from swapcast.realtime.runner import OpenNetwork, SteadyRunner
+
+# What an answer must be to count as a swapped face. On the test clips the middle half has a
+# standard deviation of 0.07 and more, differs by 0.048 and more, and is masked to 0.71 and more.
+_PLAIN, _SAME, _BARE = 0.03, 0.02, 0.4
+_NOISE = 0.15  # mean step from one pixel to the next
+_OUTSIDE = 0.25  # how far colours may lie beyond 0…1
 
 
 class Swapper:
@@ -18,21 +27,46 @@ class Swapper:
     Parameters
     ----------
     identity : Identity
+    uses : what the swapped pictures are for
     provider : what computes
     threads : processor threads a call may use
+    fallback : whether another provider may take over from one that fails while running
+    on_event : is told what happened, in one line each
+    open_network : loads the network
 
     Raises
     ------
+    ConsentError
+        If the identity is not sealed, or its consent record does not hold or allow these uses.
     ModelError
         If the network in the pack cannot be loaded or is no swapper.
     """
 
-    def __init__(self, identity: Identity, provider: Provider = "cpu", *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        provider: Provider = "cpu",
+        *,
+        uses: Collection[Use],
+        threads: int = 1,
+        fallback: bool = True,
+        on_event: Callable[[str], None] = lambda _: None,
+        open_network: OpenNetwork = open_runner,
+    ) -> None:
+        # Asked here as well as by the store: no other road leads to a swapped picture.
+        identity.authorise(uses)
         try:
-            self._runner: Runner = open_runner(identity.network, provider, threads=threads)
+            self._runner = SteadyRunner(
+                "the swapper",
+                identity.network,
+                provider,
+                threads=threads,
+                fallback=fallback,
+                on_event=on_event,
+                open_network=open_network,
+            )
         except RunnerError as error:
             raise ModelError(f"face {identity.name!r}: {error}") from error
-        self.provider, self.precision = self._runner.provider, self._runner.precision
         try:
             about = json.loads(self._runner.metadata["swapcast"])
             kind, self.template, self.size = about["kind"], about["template"], int(about["size"])
@@ -61,14 +95,50 @@ class Swapper:
         Raises
         ------
         ModelError
-            If the network gives anything but finite numbers of the right shape.
+            If the network fails, or gives what no swapped face looks like: then it is opened again.
+        SwapcastError
+            If no provider is left that computes it.
         """
         outputs = self._runner({"crop": self.crop})
         face = outputs[0].reshape(-1, self.size, self.size)
-        # A sum is not finite as soon as one of its terms is not.
-        if face.shape[0] != 3 or not np.isfinite(face.sum()):
-            raise ModelError("the swapper gave no usable picture")
-        return face, outputs[1].reshape(self.size, self.size) if len(outputs) > 1 else None
+        mask = outputs[1].reshape(self.size, self.size) if len(outputs) > 1 else None
+        reason = self._implausible(face, mask)
+        if reason:
+            self._runner.reopen(reason)
+            raise ModelError(f"the swapper gave no usable picture: {reason}")
+        return face, mask
+
+    def _implausible(
+        self, face: NDArray[np.float32], mask: NDArray[np.float32] | None
+    ) -> str | None:
+        """Say why an answer cannot be a swapped face; the middle half of the crop decides."""
+        inner = slice(self.size // 4, self.size - self.size // 4)
+        middle = face[:, inner, inner]
+        if face.shape[0] != 3 or middle.min() < -_OUTSIDE or middle.max() > 1 + _OUTSIDE:
+            return "its colours lie out of range"
+        if middle.std() < _PLAIN:
+            return "it is plain"
+        if np.abs(np.diff(middle, axis=2)).mean() > _NOISE:
+            return "it is noise"
+        if np.abs(middle - self.crop[0, :, inner, inner]).mean() < _SAME:
+            return "it is the true face"
+        if mask is not None and mask[inner, inner].mean() < _BARE:
+            return "its mask leaves the true face bare"
+        return None
+
+    def restart(self) -> None:
+        """Open the network again."""
+        self._runner.reopen("the stage starts anew")
+
+    @property
+    def provider(self) -> str:
+        """What computes now."""
+        return self._runner.provider
+
+    @property
+    def precision(self) -> str:
+        """The number format it computes in."""
+        return self._runner.precision
 
     def __enter__(self) -> "Swapper":
         self()  # the first call is slow; it is made before the first frame

@@ -1,10 +1,16 @@
 """What all tests share."""
 
+import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Keys, records, faces and the audit log of the tests and of the programs they start lie apart from
+# those of the person who runs them.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="swapcast-tests-")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
