@@ -14,7 +14,7 @@ import torch
 import tyro
 from numpy.typing import NDArray
 
-from swapcast.models.detector import STRIDES, Convolution, Detector
+from swapcast.models.detector import STRIDES, Detector
 
 log = logging.getLogger(__name__)
 
@@ -50,16 +50,16 @@ class Export:
 def trained(checkpoint: Path) -> tuple[Detector, int]:
     """Load the averaged weights of a run and the number of steps they took."""
     state = torch.load(checkpoint, weights_only=True)
-    network = Detector()
+    network = Detector().eval()
+    if state["folded"]:
+        network.fold()
     network.load_state_dict(state["average"])
-    return network.eval(), int(state["step"])
+    return network, int(state["step"])
 
 
 def fold(network: Detector) -> None:
     """Take the batch statistics into the filters and round the weights to float16, in place."""
-    for module in list(network.modules()):
-        if isinstance(module, Convolution):
-            module.fold()
+    network.fold()
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, torch.nn.Conv2d):

@@ -119,6 +119,12 @@ class Detector(nn.Module):
                 head.bias[0] = -4.6
                 head.bias[3:5] = 1.2  # a face three or four cells wide
 
+    def fold(self) -> None:
+        """Take all batch statistics into the filters; the network must be in evaluation mode."""
+        for module in list(self.modules()):
+            if isinstance(module, Convolution):
+                module.fold()
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the grids, finest first."""
         fine = self.fine(self.stem(x))  # [B, C, H/8, W/8]

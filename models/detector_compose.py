@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
-from swapcast.models.detector_clutter import Pixels, buttons, clutter, hand
+from swapcast.models.detector_clutter import Pixels, buttons, clutter
+from swapcast.models.detector_covers import occlude, sidelight
 from swapcast.models.detector_data import Labelled, Material
+from swapcast.models.detector_spoil import spoil
 
 SHAPES = ((256, 320), (192, 320), (192, 256), (160, 224), (224, 160))
 """Height and width of training pictures, drawn with equal chance for a whole batch."""
@@ -51,12 +53,12 @@ class Composer:
         """Make a picture without a face: clutter, or what lies around the faces of the material."""
         random = self._random
         chance = random.random()
-        if chance < 0.25 and self._material.hard:
+        if chance < 0.4 and self._material.hard:
             picture = self._material.hard[random.integers(len(self._material.hard))]
             if random.random() < 0.5:
                 picture = picture[:, ::-1]
             return np.ascontiguousarray(cv2.resize(picture, (width, height)))
-        if chance < 0.5:
+        if chance < 0.55:
             return clutter(height, width, random)
         return self._faceless(height, width)
 
@@ -105,9 +107,11 @@ class Composer:
             new, doubt = self._lay(out, owner, number, alone=many == 1)
             faces, unsure = np.concatenate([faces, new]), np.concatenate([unsure, doubt])
             owners += [number] * len(new)
-        for box in faces[:, :4]:
-            if random.random() < 0.2:
-                _occlude(out, owner, box, random)
+        for face in faces:
+            if random.random() < 0.3:
+                owner[occlude(out, face, random)] = -1
+        if len(faces) and random.random() < 0.2:
+            sidelight(out, faces[0], random)
         seen = np.array(
             [_visible(owner, box, k) for box, k in zip(faces[:, :4], owners, strict=True)]
         )
@@ -129,7 +133,7 @@ class Composer:
         if alone and random.random() < 0.3:
             wanted = float(random.uniform(90, largest))
         scale = wanted / size
-        angle = float(np.radians(np.clip(random.normal(0, 16), -42, 42)))
+        angle = float(np.radians(np.clip(random.normal(0, 20), -55, 55)))
         flip = bool(random.random() < 0.5)
         stretch = float(np.exp(random.normal(0, 0.06)))
         linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -229,71 +233,12 @@ def _scrambled(part: Pixels, random: np.random.Generator) -> Pixels:
     return out
 
 
-def _occlude(
-    out: Pixels, owner: NDArray[np.int16], box: NDArray[np.float32], random: np.random.Generator
-) -> None:
-    """Hide a part of the face in ``box`` behind a hand, a bar or a piece of clutter."""
-    left, top, right, bottom = box
-    width, height = right - left, bottom - top
-    centre = (float(random.uniform(left, right)), float(random.uniform(top, bottom)))
-    before = out.copy()
-    if random.random() < 0.5:
-        hand(out, centre, float(random.uniform(0.25, 0.6) * width), random)
-    else:
-        half = np.array([width, height]) * random.uniform(0.08, 0.28, 2)
-        x0, y0 = np.maximum(np.array(centre) - half, 0).astype(int)
-        x1, y1 = np.minimum(np.array(centre) + half, out.shape[1::-1]).astype(int)
-        if x1 - x0 > 2 and y1 - y0 > 2:
-            out[y0:y1, x0:x1] = clutter(int(y1 - y0), int(x1 - x0), random)
-    owner[(out != before).any(2)] = -1
-
-
 def _visible(owner: NDArray[np.int16], box: NDArray[np.float32], number: int) -> float:
     """Give the share of ``box`` that shows picture ``number``."""
     left, top = np.maximum(np.floor(box[:2]), 0).astype(int)
     right, bottom = np.maximum(np.ceil(box[2:4]), 0).astype(int)
     shown = np.count_nonzero(owner[top:bottom, left:right] == number)
     return float(shown / max(1.0, (box[2] - box[0]) * (box[3] - box[1])))
-
-
-def _relight(picture: Pixels, random: np.random.Generator) -> Pixels:
-    """Change contrast, brightness, colour of the light and gamma."""
-    levels = (np.arange(256.0)[:, None] - 128) * min(1.4, np.exp(random.normal(-0.12, 0.35))) + 128
-    cast = np.exp(random.normal(0, 0.09, 3)) if random.random() < 0.6 else np.ones(3)
-    levels = levels * np.exp(random.normal(0, 0.28)) * cast + random.normal(0, 14)
-    levels = np.clip(levels / 255, 0, 1)
-    if random.random() < 0.4:
-        levels = levels ** np.exp(random.normal(0, 0.4))
-    table = (255 * levels + 0.5).astype(np.uint8).reshape(1, 256, 3)
-    return np.asarray(cv2.LUT(picture, table), np.uint8)
-
-
-def spoil(picture: Pixels, random: np.random.Generator) -> Pixels:
-    """Re-light ``picture`` and spoil it as lenses, sensors and codecs do."""
-    out = _relight(picture, random) if random.random() < 0.7 else picture
-    if random.random() < 0.12:
-        out = np.repeat(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)[:, :, None], 3, 2)
-    if random.random() < 0.25:
-        out = cv2.GaussianBlur(out, (0, 0), float(random.uniform(0.4, 1.8)))
-    if random.random() < 0.08:
-        length = int(random.integers(3, 10))
-        shape = (1, length) if random.random() < 0.7 else (length, 1)
-        out = cv2.filter2D(out, -1, np.full(shape, 1 / length, np.float32))
-    if random.random() < 0.3:
-        noise = random.normal(0, random.uniform(1, 10), (97, 3 * 89)).astype(np.float32)
-        tiled = np.tile(noise.reshape(97, 89, 3), (4, 4, 1))[: out.shape[0], : out.shape[1]]
-        out = cv2.add(out, tiled, dtype=cv2.CV_8U)
-    if random.random() < 0.4:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(25, 95))]
-        out = np.asarray(cv2.imdecode(cv2.imencode(".jpg", out, quality)[1], cv2.IMREAD_COLOR))
-    spoilt = np.array(out, np.uint8)
-    if random.random() < 0.1:  # bars of a letterbox
-        bar = int(random.integers(1, 24))
-        if random.random() < 0.5:
-            spoilt[:bar], spoilt[-bar:] = 0, 0
-        else:
-            spoilt[:, :bar], spoilt[:, -bar:] = 0, 0
-    return spoilt
 
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]

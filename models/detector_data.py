@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.models.detector_clutter import Pixels
+from swapcast.models.landmarks_data import MeshTeacher
+from swapcast.models.landmarks_turning import triangles, turned
 
 TRAINING_TALKERS = ("bbaf2n", "brbk7n", "lbax4n", "lbbc2a")
 """The GRID clips that may train; the other three are for judging."""
@@ -35,8 +37,18 @@ class Material:
 
 
 def is_held_out(name: str) -> bool:
-    """Tell whether a tile, by its file name, is kept from training to judge by."""
+    """Tell whether a tile, by its file name, is kept from training."""
     return int(Path(name).stem) % 10 == 7
+
+
+def is_for_choosing(name: str) -> bool:
+    """Tell whether a tile is kept from training and from every table, to choose settings by."""
+    return int(Path(name).stem) % 20 == 17
+
+
+def is_for_judging(name: str) -> bool:
+    """Tell whether a tile is kept from training and from every choice, to judge by."""
+    return int(Path(name).stem) % 20 == 7
 
 
 def read_clip(path: Path, every: int = 1) -> list[Pixels]:
@@ -101,13 +113,39 @@ def _labels(pictures: list[Pixels], teacher: Path, kept: Path) -> list[NDArray[n
     return rows
 
 
-def read_material(data: Path, kept: Path) -> Material:
+def _turned(pictures: list[Pixels], data: Path, folder: Path) -> list[Pixels]:
+    """Turn the head in each picture to a random side, up to a profile; read them if kept."""
+    if not folder.is_dir():
+        part = folder.with_name(folder.name + ".part")
+        part.mkdir(parents=True, exist_ok=True)
+        random = np.random.default_rng(0)
+        teacher = MeshTeacher(
+            data / "models/yunet/yunet_n_dynamic.onnx",
+            data / "models/mediapipe_onnx/face_landmark.onnx",
+        )
+        corners = triangles(data / "head3d/mediapipe/canonical_face_model.obj")
+        for number, picture in enumerate(pictures):
+            size = (320, 320 * picture.shape[0] // picture.shape[1])
+            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)[:, :, ::-1]
+            mesh = teacher(small)
+            yaw = float(random.choice([-1, 1]) * random.uniform(15, 60))
+            pitch = float(random.normal(0, 14))
+            if mesh is not None and mesh[1] > 0.8:
+                view = turned(small, mesh[0], corners, yaw, pitch)[0]
+                cv2.imwrite(str(part / f"{number:05}.png"), view)
+        part.rename(folder)
+    files = sorted(folder.glob("*.png"))
+    return [cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB) for file in files]
+
+
+def read_material(data: Path, kept: Path, *, turn: bool = False) -> Material:
     """Read and label what may train: the AI-made tiles but every tenth, and four GRID talkers.
 
     Parameters
     ----------
-    data : folder with ``faces_ai/tiles``, ``clips/grid`` and ``models/yunet``
-    kept : .npz file of the teacher's answers, made at the first call
+    data : folder with ``faces_ai/tiles``, ``clips/grid``, ``head3d/mediapipe`` and ``models``
+    kept : folder for the teacher's answers and the turned faces, made at the first call
+    turn : whether each tile also trains with its head turned by 15 to 60 degrees
 
     Raises
     ------
@@ -122,8 +160,15 @@ def read_material(data: Path, kept: Path) -> Material:
         for tile in tiles
         if not is_held_out(tile.name)
     ]
+    tiled = len(pictures)
     for talker in TRAINING_TALKERS:
         pictures += read_clip(data / "clips/grid" / f"{talker}.mpg", every=8)
-    labels = _labels(pictures, data / "models/yunet/yunet_n_dynamic.onnx", kept)
+    kept.mkdir(parents=True, exist_ok=True)
+    teacher = data / "models/yunet/yunet_n_dynamic.onnx"
+    labels = _labels(pictures, teacher, kept / "labels.npz")
+    if turn:
+        views = _turned(pictures[:tiled], data, kept / "turned")
+        labels = labels + _labels(views, teacher, kept / "turned.npz")
+        pictures += views
     joined = (_labelled(*pair) for pair in zip(pictures, labels, strict=True))
     return Material([item for item in joined if item is not None])

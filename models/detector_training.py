@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import torch
 import tyro
 from torch import Tensor
@@ -23,6 +24,9 @@ from swapcast.models.detector_loss import losses
 
 log = logging.getLogger(__name__)
 
+MINED = -1.0
+"""Logit of a score in a faceless picture from which the picture is kept as a hard one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -34,6 +38,11 @@ class Training:
     """Folder of the run: checkpoint and TensorBoard log."""
     resume: bool = False
     """Go on from the checkpoint in ``out``."""
+    start: Path | None = None
+    """ONNX file whose weights to begin with, as `swapcast.export.detector` wrote it; its filters
+    hold the batch statistics, so the network trains without them."""
+    turn: bool = False
+    """Learn each AI-made face with its head turned, too."""
     steps: int = 6000
     """Batches in all."""
     batch: int = 32
@@ -52,6 +61,8 @@ class Training:
     """First step at which faceless pictures that deceive the network are collected."""
     mine_every: int = 500
     """Steps between two collections."""
+    mine_count: int = 400
+    """Faceless pictures that are tried at a collection."""
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -85,6 +96,29 @@ def rate_at(step: int, settings: Training) -> float:
     return settings.rate * min(1.0, (step + 1) / warm) * (0.5 + 0.5 * math.cos(math.pi * share))
 
 
+def load_exported(network: Detector, file: Path) -> None:
+    """Fill a folded ``network`` with the weights of an exported one, the scores not lowered.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"no network at {file}")
+    model = onnx.load(str(file))
+    state = {
+        weight.name.removesuffix(".half"): torch.from_numpy(
+            onnx.numpy_helper.to_array(weight).astype(np.float32)
+        )
+        for weight in model.graph.initializer
+    }
+    facts = {fact.key: fact.value for fact in model.metadata_props}
+    for number, doubt in enumerate(facts["doubt"].split()):
+        state[f"heads.{number}.bias"][0] += float(doubt)
+    network.load_state_dict({name: state[name] for name in network.state_dict()})
+
+
 @torch.no_grad()
 def mine(network: Detector, material: Material, composer: Composer, count: int) -> int:
     """Add the faceless pictures, of ``count`` made, in which the network sees a face."""
@@ -94,10 +128,10 @@ def mine(network: Detector, material: Material, composer: Composer, count: int) 
         image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
         with torch.autocast("cpu", torch.bfloat16):
             grids = network(image.contiguous(memory_format=torch.channels_last))
-        if max(float(grid[:, 0].max()) for grid in grids) > 0.0:
+        if max(float(grid[:, 0].max()) for grid in grids) > MINED:
             material.hard.append(picture)
             added += 1
-    del material.hard[:-800]
+    del material.hard[:-1500]
     return added
 
 
@@ -107,7 +141,15 @@ class Run:
     def __init__(self, settings: Training) -> None:
         self.settings = settings
         torch.manual_seed(settings.seed)
+        self._file = settings.out / "checkpoint.pt"
+        state = torch.load(self._file, weights_only=True) if settings.resume else None
+        self.folded = bool(state["folded"]) if state else settings.start is not None
         self.network = Detector()
+        if self.folded:
+            self.network.eval().fold()
+            self.network.train()
+        if settings.start is not None and state is None:
+            load_exported(self.network, settings.start)
         for parameter in self.network.parameters():
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
@@ -116,9 +158,7 @@ class Run:
             self.network.parameters(), lr=settings.rate, weight_decay=settings.decay
         )
         self.step = 0
-        self._file = settings.out / "checkpoint.pt"
-        if settings.resume:
-            state = torch.load(self._file, weights_only=True)
+        if state is not None:
             self.network.load_state_dict(state["network"])
             self.average.network.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
@@ -131,6 +171,7 @@ class Run:
             "average": self.average.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
+            "folded": self.folded,
         }
         torch.save(state, self._file.with_suffix(".part"))
         self._file.with_suffix(".part").replace(self._file)
@@ -174,7 +215,7 @@ def train(settings: Training) -> None:
     torch.set_num_threads(settings.threads)
     cv2.setNumThreads(1)  # OpenCV's own threads would not live on in the processes that compose
     run = Run(settings)
-    material = read_material(settings.data, settings.out / "labels.npz")
+    material = read_material(settings.data, settings.out, turn=settings.turn)
     log.info("%d labelled pictures, from step %d", len(material.faces), run.step)
     composer = Composer(material, np.random.default_rng(settings.seed + run.step))
     batches = _batches(material, settings, run.step)
@@ -194,10 +235,9 @@ def train(settings: Training) -> None:
             if run.step % settings.save_every == 0 or run.step == settings.steps:
                 run.save()
             if run.step >= settings.mine_from and run.step % settings.mine_every == 0:
-                added = mine(run.average.network, material, composer, 400)
-                log.info(
-                    "%d of 400 faceless pictures deceive it; kept %d", added, len(material.hard)
-                )
+                added = mine(run.average.network, material, composer, settings.mine_count)
+                text = "%d of %d faceless pictures deceive it; kept %d"
+                log.info(text, added, settings.mine_count, len(material.hard))
                 batches = _batches(material, settings, run.step)
 
 

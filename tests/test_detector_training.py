@@ -13,9 +13,19 @@ pytest.importorskip("onnxscript")
 from swapcast.export.detector import Export, export  # noqa: E402
 from swapcast.export.runners import open_runner  # noqa: E402
 from swapcast.models.detector import STRIDES, Detector  # noqa: E402
+from swapcast.models.detector_choosing import shift  # noqa: E402
 from swapcast.models.detector_clutter import clutter  # noqa: E402
 from swapcast.models.detector_compose import Batches, Composer  # noqa: E402
-from swapcast.models.detector_data import Labelled, Material, read_material  # noqa: E402
+from swapcast.models.detector_covers import occlude  # noqa: E402
+from swapcast.models.detector_data import (  # noqa: E402
+    Labelled,
+    Material,
+    is_for_choosing,
+    is_for_judging,
+    is_held_out,
+    read_material,
+)
+from swapcast.models.detector_evaluation import small_faces  # noqa: E402
 from swapcast.models.detector_loss import RANGES, assign, cell_centres, losses  # noqa: E402
 from swapcast.models.detector_training import Run, Training  # noqa: E402
 
@@ -156,4 +166,79 @@ def test_the_network_is_small_enough_to_be_bundled() -> None:
 
 def test_missing_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no pictures in"):
-        read_material(tmp_path, tmp_path / "labels.npz")
+        read_material(tmp_path, tmp_path)
+
+
+def test_training_goes_on_from_an_exported_network(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    first = Run(Training(data=tmp_path, out=tmp_path / "first", steps=40, batch=2))
+    batch = next(iter(Batches(Material([drawn()]), 2, 12)))
+    for _ in range(3):
+        first.learn(batch)
+    (tmp_path / "first").mkdir()
+    first.save()
+    file = tmp_path / "first.onnx"
+    export(Export(checkpoint=tmp_path / "first/checkpoint.pt", out=file, doubt=(0.9, 0.5, 0.25)))
+    more = Training(data=tmp_path, out=tmp_path, steps=40, batch=2, rate=3e-3, start=file)
+    second = Run(more)
+    image = torch.rand(1, 3, 128, 160)
+    with torch.no_grad():
+        taught = first.average.network(image)
+        for mine, theirs in zip(second.network.eval()(image), taught, strict=True):
+            assert torch.allclose(mine, theirs, atol=2e-2)
+    lost = [float(sum(second.learn(batch).values())) for _ in range(10)]
+    assert min(lost[-3:]) < 0.9 * lost[0]
+    second.save()
+    export(Export(checkpoint=tmp_path / "checkpoint.pt", out=tmp_path / "second.onnx"))
+    again = Run(Training(data=tmp_path, out=tmp_path, steps=40, batch=2, resume=True))
+    assert again.step == 10
+    for mine, other in zip(second.network.parameters(), again.network.parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_a_missing_network_to_start_from_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no network at .*absent\.onnx"):
+        Run(Training(data=tmp_path, out=tmp_path, start=tmp_path / "absent.onnx"))
+
+
+def test_hats_glasses_and_hands_hide_a_part_of_a_face_and_nothing_far_away() -> None:
+    random = np.random.default_rng(2)
+    face = np.array(
+        [300, 200, 380, 300, 320, 240, 360, 240, 340, 260, 325, 280, 355, 280], np.float32
+    )
+    changed, hidden = 0, 0
+    for _ in range(40):
+        out = np.full((480, 640, 3), 120, np.uint8)
+        cover = occlude(out, face, random)
+        touched = (out != 120).any(2)
+        changed += bool(touched[200:300, 300:380].any())
+        hidden += bool(cover.any())
+        assert not touched[:20].any()
+        assert not cover[:, :100].any()
+        assert touched[cover].all()
+    assert changed > 36
+    assert 5 < hidden < 30
+
+
+def test_the_shift_leaves_the_allowed_share_of_false_faces() -> None:
+    tops = np.concatenate([np.full(1990, -3.0), np.linspace(0.1, 1.0, 10)])
+    assert shift(tops, 0.0) == 1.0
+    assert shift(tops, 0.001) == pytest.approx(0.8)
+    assert shift(tops - 2, 0.001) == 0.0
+
+
+def test_pictures_to_choose_by_judge_by_and_train_on_are_never_the_same() -> None:
+    for number in range(900):
+        name = f"{number:04}.jpg"
+        assert not (is_for_choosing(name) and is_for_judging(name))
+        assert is_held_out(name) == (is_for_choosing(name) or is_for_judging(name))
+
+
+def test_faces_made_small_keep_their_place() -> None:
+    face = np.concatenate([[78, 64, 178, 192, 108, 108, 148, 108], np.full(6, 128), [0.9]])
+    marked = [(drawn().levels[0], face.astype(np.float32)[None])] * 20
+    for frame, placed in small_faces(marked):
+        assert frame.shape == (480, 640, 3)
+        assert 39.9 < placed[0, 3] - placed[0, 1] < 56.1
+        x, y = placed[0, 4:6]
+        assert np.abs(frame[round(float(y)), round(float(x))].astype(int) - DOTS[0]).max() < 130
