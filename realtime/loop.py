@@ -184,7 +184,8 @@ def _emitted(
     sink: Sink, finished: Finished, captured_at: float, period: float, meter: Meter
 ) -> None:
     acted = finished.swapped + finished.guarded > 0
-    meter.handed_over(sink.name, captured_at, period, acted=acted)
+    swapped = finished.swapped > 0
+    meter.handed_over(sink.name, captured_at, period, acted=acted, swapped=swapped)
 
 
 def _capture(source: Source, meter: Meter) -> Iterator[Frame]:

@@ -78,6 +78,7 @@ class Meter:
         self.events: list[dict[str, Any]] = []
         self.started = clock()
         self.first_swap_s: float | None = None
+        """From the start of the process until a sink had taken a swapped frame."""
         self._rss_start = self._rss_max = resident_mb()
 
     @contextmanager
@@ -94,10 +95,14 @@ class Meter:
         with self._lock:
             self.events.append({"at_s": round(self.clock() - self.started, 3), "event": text})
 
-    def handed_over(self, sink: str, captured_at: float, period: float, *, acted: bool) -> None:
+    def handed_over(
+        self, sink: str, captured_at: float, period: float, *, acted: bool, swapped: bool = False
+    ) -> None:
         """Note that ``sink`` has taken a new frame."""
         now = self.clock()
         with self._lock:
+            if swapped and self.first_swap_s is None:
+                self.first_swap_s = since_process_start()
             counts = self.sinks[sink]
             counts.latency.add(now - captured_at)
             if not counts.emitted:
@@ -121,8 +126,6 @@ class Meter:
             self.faces["swapped"] += swapped
             self.faces["guarded"] += guarded
             self.faces["untouched"] += untouched
-            if swapped and self.first_swap_s is None:
-                self.first_swap_s = since_process_start()
 
     def fps(self, sink: str) -> float:
         """Distinct frames with a swapped or guarded face that ``sink`` took, per second."""
