@@ -17,6 +17,8 @@ from pathlib import Path
 import cv2
 from feeding import in_use, wait_until
 
+from swapcast.realtime import loopback
+
 WEBCAM, CAMERA, VIVID = "/dev/video11", "/dev/video10", "/dev/video0"
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 
@@ -24,6 +26,7 @@ DRIVER = Path("/sys/bus/platform/drivers/vivid")
 @contextmanager
 def webcam(width, height, grey):
     """Feed a grey picture as a webcam, as raw YUYV."""
+    loopback.revive(Path(WEBCAM))  # the driver leaves it dead after each ffmpeg
     picture = f"-f lavfi -i color=c=0x{grey:02x}{grey:02x}{grey:02x}:s={width}x{height}:r=5"
     how = f"-loglevel error -re {picture} -pix_fmt yuyv422 -c:v rawvideo -f v4l2 {WEBCAM}"
     feed = subprocess.Popen(["ffmpeg", *how.split()])
@@ -63,7 +66,7 @@ class Viewer:
 
     def __init__(self):
         self.seen, self.size, self.going = [], None, True
-        self._thread = threading.Thread(target=self._look)
+        self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
     def _look(self):
