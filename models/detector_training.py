@@ -24,7 +24,7 @@ from swapcast.models.detector_loss import losses
 
 log = logging.getLogger(__name__)
 
-MINED = -1.0
+MINED = -0.5
 """Logit of a score in a faceless picture from which the picture is kept as a hard one."""
 
 
