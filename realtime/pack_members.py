@@ -5,6 +5,7 @@ file has to say that it holds exactly the members asked for, once each, plain, a
 they may be.
 """
 
+import errno
 import os
 import stat
 import struct
@@ -61,6 +62,10 @@ def read_members(path: Path, largest: Mapping[str, int]) -> dict[str, bytes]:
                 return {member.filename: _read(pack, member) for member in members}
         except (zipfile.BadZipFile, zlib.error, EOFError, struct.error) as error:
             raise BadPackError(str(error) or "it ends too early") from error
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise BadPackError("it points out of itself") from error
         except (NotImplementedError, RuntimeError, ValueError, OverflowError) as error:
             # What zipfile raises for forms it does not read, and for offsets out of the file.
             raise BadPackError(str(error)) from error

@@ -1,6 +1,8 @@
 """What all tests share."""
 
+import atexit
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ import pytest
 # Keys, records, faces and the audit log of the tests and of the programs they start lie apart from
 # those of the person who runs them.
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="swapcast-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_DATA_HOME"], ignore_errors=True)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

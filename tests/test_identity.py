@@ -1,5 +1,10 @@
-import datetime
+"""A `.face` pack is what its maker sealed, or it is refused in one line that says why."""
+
 import json
+import os
+import stat
+import struct
+import time
 import zipfile
 from dataclasses import replace
 
@@ -8,78 +13,190 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swapcast.realtime.errors import ConsentError, SwapcastError
-from swapcast.realtime.identity import Consent, FaceStore, Identity, read_face, write_face
+from swapcast.realtime.identity import Identity, read_consent, read_face, seal_face, write_face
+from tests.made_consent import ADA, BO, made_face, made_record
 
-CONSENT = Consent(
-    kind="fictional", subject="nobody", statement="Made by a program.", date="2026-01-02"
-)
-FACE = Identity("ada", CONSENT, b"network", b"picture", {"tool": "test"})
+NAMES = ("identity.json", "swapper.onnx", "thumbnail.jpg")
 
 
-def rewritten(path, out, change):
-    """Copy a pack with ``change`` applied to its parsed identity.json."""
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w") as new:
-        for name in old.namelist():
-            data = old.read(name)
-            if name == "identity.json":
-                about = json.loads(data)
-                change(about)
-                data = json.dumps(about).encode()
+@pytest.fixture
+def pack(tmp_path):
+    path = tmp_path / "bo.face"
+    write_face(made_face(), path)
+    return path
+
+
+def rewritten(path, change):
+    """Copy a pack with ``change`` applied to its members, a dict of bytes by name."""
+    with zipfile.ZipFile(path) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    change(members)
+    out = path.with_name("changed.face")
+    with zipfile.ZipFile(out, "w") as new:
+        for name, data in members.items():
             new.writestr(name, data)
     return out
 
 
-def test_a_pack_comes_back_as_it_was_written(tmp_path):
-    write_face(FACE, tmp_path / "ada.face")
-    assert read_face(tmp_path / "ada.face") == FACE
+def about(change):
+    """Return a change of the parsed identity.json."""
+
+    def apply(members):
+        value = json.loads(members["identity.json"])
+        change(value)
+        members["identity.json"] = json.dumps(value).encode()
+
+    return apply
 
 
-def test_a_pack_without_consent_is_refused(tmp_path):
-    write_face(FACE, tmp_path / "a.face")
-    bare = rewritten(tmp_path / "a.face", tmp_path / "b.face", lambda about: about.pop("consent"))
-    with pytest.raises(ConsentError, match="no consent record"):
-        read_face(bare)
+def test_a_pack_comes_back_as_it_was_written(pack):
+    face = read_face(pack)
+    assert face.name == "bo"
+    assert (face.network, face.thumbnail) == (b"network", b"picture")
+    assert face.consent.statement == "Ada may wear my face."
+    assert (face.consent.public_key, face.public_key) == (BO.public, ADA.public)
+    assert [path.name for path in pack.parent.iterdir()] == ["bo.face"]
+
+
+def test_the_same_content_makes_the_same_file(pack):
+    again = pack.with_name("again.face")
+    write_face(read_face(pack), again)
+    assert again.read_bytes() == pack.read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "why"),
+    ("change", "why"),
     [
-        ("kind", "sure", "unknown"),
-        ("subject", " ", "names no subject"),
-        ("statement", "", "no statement"),
-        ("expires", "2026-01-03", "ended on 2026-01-03"),
-        ("date", "2999-01-01", "not yet here"),
-        ("date", "yesterday", "damaged date"),
+        (about(lambda a: a.pop("consent")), "no consent record"),
+        (about(lambda a: a.update(consent={})), "no consent record"),
+        (about(lambda a: a["consent"].pop("signature")), "not signed"),
+        (about(lambda a: a["consent"].update(statement="All may.")), "was changed"),
+        (about(lambda a: a["consent"].update(subject="Cy")), "was changed"),
+        (about(lambda a: a.pop("signature")), "unsigned"),
+        (about(lambda a: a.update(signature="00")), "not the one its maker signed"),
+        (about(lambda a: a.update(name="cy")), "not the one its maker signed"),
+        (about(lambda a: a.update(public_key=BO.public)), "not the one its maker signed"),
+        (about(lambda a: a["made"].update(licence="MIT")), "not the one its maker signed"),
+        (about(lambda a: a.update(consent=made_record().plain())), "not the one its maker signed"),
+        (about(lambda a: a.update(format=3)), "newer form"),
+        (about(lambda a: a.update(format=1)), "older form"),
+        (lambda m: m.update({"swapper.onnx": b"another"}), r"swapper\.onnx is not the one"),
+        (lambda m: m.update({"thumbnail.jpg": b"another"}), r"thumbnail\.jpg is not the one"),
     ],
 )
-def test_a_consent_record_that_does_not_hold_is_refused(tmp_path, field, value, why):
-    write_face(FACE, tmp_path / "a.face")
-    changed = rewritten(
-        tmp_path / "a.face",
-        tmp_path / "b.face",
-        lambda about: about["consent"].update({field: value}),
-    )
-    with pytest.raises(ConsentError, match=why):
-        read_face(changed)
+def test_a_pack_of_which_anything_is_missing_or_changed_is_refused(pack, change, why):
+    with pytest.raises(ConsentError, match=why) as caught:
+        read_face(rewritten(pack, change))
+    assert "\n" not in str(caught.value)
+    assert "changed.face" in str(caught.value)
 
 
-def test_consent_holds_on_its_last_day():
-    record = replace(CONSENT, expires="2026-05-01")
-    record.check(datetime.date(2026, 5, 1))
-    with pytest.raises(ConsentError):
-        record.check(datetime.date(2026, 5, 2))
+def test_another_network_is_refused_even_if_its_checksum_is_put_right(pack):
+    import hashlib
+
+    def change(members):
+        members["swapper.onnx"] = b"another"
+        total = hashlib.sha256(b"another").hexdigest()
+        about(lambda a: a["sha256"].update({"swapper.onnx": total}))(members)
+
+    with pytest.raises(ConsentError, match="not the one its maker signed"):
+        read_face(rewritten(pack, change))
 
 
-def test_another_network_under_the_same_record_is_refused(tmp_path):
-    write_face(FACE, tmp_path / "a.face")
-    with (
-        zipfile.ZipFile(tmp_path / "a.face") as old,
-        zipfile.ZipFile(tmp_path / "b.face", "w") as new,
+def test_an_identity_that_was_put_together_by_hand_is_refused():
+    face = made_face()
+    face.authorise(["live"])
+    for other in (
+        Identity("bo", made_record(), b"network", b"picture"),
+        replace(face, network=b"another"),
+        replace(face, consent=made_record(scope=("commercial", "live", "recording"))),
+        replace(face, name="cy"),
     ):
-        for name in old.namelist():
-            new.writestr(name, b"another" if name == "swapper.onnx" else old.read(name))
-    with pytest.raises(ConsentError, match=r"swapper\.onnx is not the one"):
-        read_face(tmp_path / "b.face")
+        with pytest.raises(ConsentError, match="not the one its maker signed"):
+            other.authorise(["live"])
+    with pytest.raises(ConsentError, match="not for commercial"):
+        face.authorise(["commercial"])
+
+
+def test_nothing_is_sealed_or_written_without_a_record_that_holds(tmp_path):
+    changed = replace(made_record(), statement="Everything is allowed.")
+    with pytest.raises(ConsentError, match="was changed"):
+        seal_face("bo", changed, b"", b"", {}, key=ADA)
+    with pytest.raises(ConsentError, match="not the one its maker signed"):
+        write_face(replace(made_face(), network=b"another"), tmp_path / "bo.face")
+    assert not list(tmp_path.iterdir())
+
+
+def test_whose_face_an_ended_pack_is_can_still_be_told(pack):
+    assert read_consent(pack).subject == "Bo"
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
+    path = tmp_path / "bomb.face"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bomb:
+        for name in NAMES:
+            with bomb.open(name, "w") as member:
+                for _ in range(256 if name == "swapper.onnx" else 1):
+                    member.write(bytes(1 << 20))
+    assert path.stat().st_size < 300_000
+    began = time.perf_counter()
+    with pytest.raises(SwapcastError, match="would unpack to 268435456 bytes"):
+        read_face(path)
+    assert time.perf_counter() - began < 0.5
+
+
+def write_zip(path, members, attributes=0):
+    with zipfile.ZipFile(path, "w") as out:
+        for name, data in members:
+            info = zipfile.ZipInfo(name)
+            info.external_attr = attributes << 16
+            out.writestr(info, data)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_of_other_names_twice_or_as_links_are_refused(tmp_path):
+    plain = [(name, b"{}") for name in NAMES]
+    evil = tmp_path / "evil.face"
+    for members, attributes in (
+        ([*plain[:2], ("../thumbnail.jpg", b"")], 0),
+        ([*plain[:2], ("/etc/thumbnail.jpg", b"")], 0),
+        ([*plain, ("more.txt", b"")], 0),
+        (plain[:2], 0),
+        ([plain[0], plain[1], plain[1]], 0),
+        (plain, stat.S_IFLNK | 0o777),
+        ([("identity.json", b" " * (2 << 20)), *plain[1:]], 0),
+    ):
+        write_zip(evil, members, attributes)
+        with pytest.raises(SwapcastError, match=r"evil\.face is no \.face pack"):
+            read_face(evil)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["evil.face"]
+
+
+def test_a_lying_directory_is_refused(pack):
+    data = bytearray(pack.read_bytes())
+    end = data.rfind(b"PK\x05\x06")
+    for place, value in ((10, 60_000), (12, 2**31), (16, 2**31)):
+        changed = bytearray(data)
+        struct.pack_into("<H" if place < 12 else "<L", changed, end + place, value)
+        pack.write_bytes(changed)
+        with pytest.raises(SwapcastError, match=r"no \.face pack"):
+            read_face(pack)
+    # The member says that it is smaller than it is.
+    central = data.find(b"PK\x01\x02")
+    struct.pack_into("<L", data, central + 24, 3)
+    pack.write_bytes(data)
+    with pytest.raises(SwapcastError, match=r"no \.face pack"):
+        read_face(pack)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_or_a_folder_in_place_of_the_file_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "pipe.face")
+    (tmp_path / "folder.face").mkdir()
+    for name in ("pipe.face", "folder.face"):
+        with pytest.raises(SwapcastError, match=name):
+            read_face(tmp_path / name)
 
 
 @given(data=st.binary(max_size=300))
@@ -90,24 +207,10 @@ def test_any_other_file_gives_one_clear_error(tmp_path_factory, data):
         read_face(path)
 
 
-def test_faces_are_kept_found_and_removed(tmp_path):
-    store = FaceStore(tmp_path / "faces")
-    write_face(FACE, tmp_path / "from-a-friend.face")
-    store.add(tmp_path / "from-a-friend.face")
-    assert store.names() == ("demo", "ada")
-    assert store.find("ada") == FACE
-    assert store.find(str(tmp_path / "from-a-friend.face")) == FACE
-    store.remove("ada")
-    with pytest.raises(SwapcastError, match="no face 'ada'; there are: demo"):
-        store.find("ada")
-
-
-def test_a_name_cannot_leave_the_folder(tmp_path):
-    write_face(replace(FACE, name="../evil"), tmp_path / "a.face")
-    with pytest.raises(SwapcastError, match="no plain name"):
-        FaceStore(tmp_path / "faces").add(tmp_path / "a.face")
-
-
-def test_the_bundled_face_is_of_nobody():
-    face = FaceStore(__import__("pathlib").Path("/nonexistent")).find("demo")
-    assert face.consent.kind == "fictional"
+def test_a_pack_that_cannot_be_written_leaves_nothing_behind(tmp_path):
+    with pytest.raises(SwapcastError, match="cannot be written"):
+        write_face(made_face(), tmp_path / "no folder" / "bo.face")
+    (tmp_path / "bo.face").mkdir()
+    with pytest.raises(SwapcastError, match="cannot be written"):
+        write_face(made_face(), tmp_path / "bo.face")
+    assert [path.name for path in tmp_path.iterdir()] == ["bo.face"]
