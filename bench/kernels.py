@@ -16,6 +16,8 @@ from swapcast.kernels.geometry import TEMPLATES, invert, transform
 from swapcast.kernels.paste import paste
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.frame import Colour, Face, Frame
+from swapcast.realtime.mark_code import Payload
+from swapcast.realtime.mark_pattern import pattern
 
 Levels = NDArray[np.uint8]
 """uint8 [h, w, 3], BGR."""
@@ -105,6 +107,7 @@ class _Scene:
         compositor, face = self.compositor, self.face
         seen, full = face.visibility, Colour("bt601", True)
         alone = compositor.finish(self.frame, (), ())
+        mark = pattern(Payload(), width, height)
         paste_of = self.paste.face, self.paste.mask, self.paste.affine
         levels, scratch = yuv_from_rgb("bt601", False), np.empty((4, SIZE, SIZE), np.float32)
         self.ours: dict[str, Callable[[], object]] = {
@@ -113,7 +116,7 @@ class _Scene:
             "colour": lambda: compositor.match(1, self.crop, self.swapped, self.paste.mask),
             "render": lambda: compositor.finish(self.frame, (), ()),
             "range": lambda: compositor.finish(self.frame, (), (), full),
-            "paste": lambda: paste(*paste_of, levels, scratch, *alone.planes),
+            "paste": lambda: paste(*paste_of, levels, scratch, mark, *alone.planes),
             "whole frame": self._frame_ours,
         }
         frame_bgr = self.bgr.copy()

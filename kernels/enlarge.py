@@ -70,29 +70,31 @@ def _blend_chroma(
         line[j] = _blend(line[j], shares[j], levels[j])
 
 
-@kernel("void(u1[::1], f4[::1], f4[::1], f4[::1], f4[::1])", fastmath=True)
+@kernel("void(u1[::1], i1[::1], f4[::1], f4[::1], f4[::1], f4[::1])", fastmath=True)
 def _blend_luma(
     line: NDArray[np.uint8],
+    marks: NDArray[np.int8],
     shares: NDArray[np.float32],
     levels: NDArray[np.float32],
     far_shares: NDArray[np.float32],
     far_levels: NDArray[np.float32],
 ) -> None:
-    """Blend a row of luma that lies between two rows of chroma, three times nearer to one."""
+    """Blend a row of luma, marked, between two rows of chroma, three times nearer to one."""
     most, least, half = np.float32(0.75), np.float32(0.25), np.float32(0.5)
     for j in range(line.size >> 1):
         share, level = shares[j] * most + far_shares[j] * least, levels[j] * most
         level += far_levels[j] * least
         next_share = shares[j + 1] * most + far_shares[j + 1] * least
         next_level = levels[j + 1] * most + far_levels[j + 1] * least
-        line[2 * j] = _blend(line[2 * j], share, level)
+        line[2 * j] = _blend(line[2 * j], share, level + share * np.float32(marks[2 * j]))
         share, level = half * (share + next_share), half * (level + next_level)
+        level += share * np.float32(marks[2 * j + 1])
         line[2 * j + 1] = _blend(line[2 * j + 1], share, level)
 
 
 @kernel(
     "void(f4[:, :, ::1], f4[:, ::1], f4[:, ::1], f8, f8, f8, f8, f8, f8, f4[:, ::1], "
-    "i8, i8, u1[:, ::1], u1[:, ::1], u1[:, ::1])"
+    "i8, i8, i1[:, ::1], u1[:, ::1], u1[:, ::1], u1[:, ::1])"
 )
 def enlarge(
     levels: NDArray[np.float32],
@@ -107,6 +109,7 @@ def enlarge(
     lines: NDArray[np.float32],
     first_row: int,
     end_row: int,
+    mark: NDArray[np.int8],
     y: NDArray[np.uint8],
     u: NDArray[np.uint8],
     v: NDArray[np.uint8],
@@ -125,6 +128,8 @@ def enlarge(
         Scratch; overwritten.
     first_row, end_row : int
         Rows of chroma outside of which the mask is 0.
+    mark : int8 [side, columns ≥ width]
+        Levels that are added to the face's luma; row i takes row ``i % side``.
     y : uint8 [height, width], even height and width
         Changed in place.
     u, v : uint8 [height / 2, width / 2]
@@ -153,6 +158,7 @@ def enlarge(
             for row, other in ((2 * i - 2, far), (2 * i - 1, slot)):
                 _blend_luma(
                     y[row, 2 * first : 2 * end],
+                    mark[row % mark.shape[0], 2 * first : 2 * end],
                     lines[near, first : end + 1],
                     lines[near + 3, first : end + 1],
                     lines[other, first : end + 1],

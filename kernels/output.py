@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from swapcast.kernels._jit import kernel
 
 _READ = "Array(u1, 2, 'C', True)"  # uint8 [rows, stride] that is only read; may be read-only
+_MARK = "i1[:, ::1]"  # int8 [side, columns] that is added to luma, row i % side to row i
 
 
 @kernel("u1(f4)")
@@ -26,7 +27,23 @@ def _copy_row(
         target[target_row, j] = source[row, j]
 
 
-@kernel(f"void({_READ}, i8, i8, u1[:, ::1], u1[:, ::1], f4[:, ::1], u1[:, ::1], i8)")
+@kernel(f"void({_READ}, i8, i8, {_MARK}, i8, u1[:, ::1], i8)")
+def _mark_row(
+    y: NDArray[np.uint8],
+    row: int,
+    columns: int,
+    mark: NDArray[np.int8],
+    mark_row: int,
+    target: NDArray[np.uint8],
+    target_row: int,
+) -> None:
+    """Copy a row of luma and add the mark."""
+    for j in range(columns):
+        level = np.int16(y[row, j]) + np.int16(mark[mark_row, j])
+        target[target_row, j] = np.uint8(min(max(level, np.int16(0)), np.int16(255)))
+
+
+@kernel(f"void({_READ}, i8, i8, u1[:, ::1], u1[:, ::1], f4[:, ::1], {_MARK}, i8, u1[:, ::1], i8)")
 def _luma_row(
     y: NDArray[np.uint8],
     row: int,
@@ -34,24 +51,31 @@ def _luma_row(
     u: NDArray[np.uint8],
     v: NDArray[np.uint8],
     coefficients: NDArray[np.float32],
+    mark: NDArray[np.int8],
+    mark_row: int,
     target: NDArray[np.uint8],
     target_row: int,
 ) -> None:
-    """Write the new luma of a row; each two pixels share one of chroma."""
+    """Write the new luma of a row, marked; each two pixels share one of chroma."""
     of_y, of_u, of_v = coefficients[0, 0], coefficients[0, 1], coefficients[0, 2]
     constant, half = coefficients[0, 3], target_row >> 1
     if of_u == 0 and of_v == 0:
         for j in range(columns):
-            target[target_row, j] = _level(np.float32(y[row, j]) * of_y + constant)
+            level = np.float32(y[row, j]) * of_y + constant
+            target[target_row, j] = _level(level + np.float32(mark[mark_row, j]))
         return
     for j in range(columns >> 1):
         chroma = np.float32(u[half, j]) * of_u + np.float32(v[half, j]) * of_v + constant
-        target[target_row, 2 * j] = _level(np.float32(y[row, 2 * j]) * of_y + chroma)
-        target[target_row, 2 * j + 1] = _level(np.float32(y[row, 2 * j + 1]) * of_y + chroma)
+        left, right = 2 * j, 2 * j + 1
+        level = np.float32(y[row, left]) * of_y + chroma
+        target[target_row, left] = _level(level + np.float32(mark[mark_row, left]))
+        level = np.float32(y[row, right]) * of_y + chroma
+        target[target_row, right] = _level(level + np.float32(mark[mark_row, right]))
     if columns & 1:
         j = columns - 1
         chroma = np.float32(u[half, j >> 1]) * of_u + np.float32(v[half, j >> 1]) * of_v + constant
-        target[target_row, j] = _level(np.float32(y[row, j]) * of_y + chroma)
+        level = np.float32(y[row, j]) * of_y + chroma
+        target[target_row, j] = _level(level + np.float32(mark[mark_row, j]))
 
 
 @kernel("void(u1[:, ::1], u1[:, ::1], i8, f4[:, ::1])")
@@ -82,7 +106,10 @@ def _take_chroma(
         target[row, j] = total >> np.uint16(1)
 
 
-@kernel(f"void({_READ}, {_READ}, {_READ}, i8, i8, f4[:, ::1], u1[:, ::1], u1[:, ::1], u1[:, ::1])")
+@kernel(
+    f"void({_READ}, {_READ}, {_READ}, i8, i8, f4[:, ::1], {_MARK}, "
+    "u1[:, ::1], u1[:, ::1], u1[:, ::1])"
+)
 def render(
     y: NDArray[np.uint8],
     u: NDArray[np.uint8],
@@ -90,15 +117,16 @@ def render(
     width: int,
     height: int,
     coefficients: NDArray[np.float32],
+    mark: NDArray[np.int8],
     out_y: NDArray[np.uint8],
     out_u: NDArray[np.uint8],
     out_v: NDArray[np.uint8],
 ) -> None:
-    """Write a frame as I420 without padding, in the colours that its readers assume.
+    """Write a frame as I420 without padding, marked, in the colours that its readers assume.
 
     Odd sizes grow to even ones by repeating the last column and row; 4:2:2 becomes 4:2:0 by the
-    mean of two rows. Rows are copied where nothing changes. Where the matrix changes, each pixel
-    of luma takes the chroma that lies nearest.
+    mean of two rows. Rows are copied where nothing changes but for the mark. Where the matrix
+    changes, each pixel of luma takes the chroma that lies nearest.
 
     Parameters
     ----------
@@ -108,6 +136,8 @@ def render(
     width, height : pixels of luma, may be odd
     coefficients : float32 [3, 4]
         From levels of (Y, U, V, 1) to new levels: `swapcast.kernels.colour.yuv_from_yuv`.
+    mark : int8 [side, columns ≥ width]
+        Levels that are added to luma, within 0…255; row i takes row ``i % side``.
     out_y : uint8 [height rounded up to even, width rounded up to even]
         Overwritten.
     out_u, out_v : uint8 [rows of ``out_y`` / 2, columns / 2]
@@ -122,21 +152,32 @@ def render(
         _take_chroma(u, every_row, out_u, row)
         _take_chroma(v, every_row, out_v, row)
         for i in range(2 * row, 2 * row + 2):
+            from_row, k = min(i, height - 1), i % mark.shape[0]
             if same:
-                _copy_row(y, min(i, height - 1), width, out_y, i)
+                _mark_row(y, from_row, width, mark, k, out_y, i)
             else:
-                _luma_row(y, min(i, height - 1), width, out_u, out_v, coefficients, out_y, i)
+                _luma_row(y, from_row, width, out_u, out_v, coefficients, mark, k, out_y, i)
             if width & 1:
                 out_y[i, width] = out_y[i, width - 1]
         if not same:
             _change_chroma(out_u, out_v, row, coefficients)
 
 
-@kernel("void(u1[:, ::1], i8, i8, i8, i8, i8)")
+@kernel("void(u1[:, ::1], i8, i8, i8, i8, i8, i1[:, ::1], i8)")
 def _mosaic(
-    plane: NDArray[np.uint8], left: int, top: int, right: int, bottom: int, cell: int
+    plane: NDArray[np.uint8],
+    left: int,
+    top: int,
+    right: int,
+    bottom: int,
+    cell: int,
+    mark: NDArray[np.int8],
+    strength: int,
 ) -> None:
-    """Give each cell of a plane, counted from (left, top), the mean of its part of the picture."""
+    """Give each cell of a plane, counted from (left, top), the mean of its part of the picture.
+
+    The mark is added ``strength`` times: luma has it, chroma does not.
+    """
     rows, columns = plane.shape
     for first_row in range(top, bottom, cell):
         for first in range(left, right, cell):
@@ -149,13 +190,16 @@ def _mosaic(
             for i in range(i0, i1):
                 for j in range(j0, j1):
                     total += int(plane[i, j])
-            mean = np.uint8((total + count // 2) // count)
+            mean = (total + count // 2) // count
             for i in range(i0, i1):
-                plane[i, j0:j1] = mean
+                for j in range(j0, j1):
+                    level = mean + strength * int(mark[i % mark.shape[0], j])
+                    plane[i, j] = np.uint8(min(max(level, 0), 255))
 
 
-@kernel("void(u1[:, ::1], u1[:, ::1], u1[:, ::1], f4, f4, f4, f4)")
+@kernel("void(i1[:, ::1], u1[:, ::1], u1[:, ::1], u1[:, ::1], f4, f4, f4, f4)")
 def pixelate(
+    mark: NDArray[np.int8],
     y: NDArray[np.uint8],
     u: NDArray[np.uint8],
     v: NDArray[np.uint8],
@@ -168,6 +212,8 @@ def pixelate(
 
     Parameters
     ----------
+    mark : int8 [side, columns ≥ width]
+        Is added to the luma of the cells, as by `render`.
     y : uint8 [height, width], even height and width
         Changed in place.
     u, v : uint8 [height / 2, width / 2]
@@ -190,6 +236,6 @@ def pixelate(
     cell = (max(end_column - first_column, end_row - first_row) + 7) // 8
     if end_column <= first_column or end_row <= first_row:
         return
-    _mosaic(u, first_column, first_row, end_column, end_row, cell)
-    _mosaic(v, first_column, first_row, end_column, end_row, cell)
-    _mosaic(y, 2 * first_column, 2 * first_row, 2 * end_column, 2 * end_row, 2 * cell)
+    _mosaic(u, first_column, first_row, end_column, end_row, cell, mark, 0)
+    _mosaic(v, first_column, first_row, end_column, end_row, cell, mark, 0)
+    _mosaic(y, 2 * first_column, 2 * first_row, 2 * end_column, 2 * end_row, 2 * cell, mark, 1)

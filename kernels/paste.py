@@ -37,9 +37,11 @@ def _shrink(source: NDArray[np.float32], block: int, target: NDArray[np.float32]
             target[i, j] = part * total
 
 
-@kernel("void(u1[::1], f4[:, ::1], f4[:, ::1], i8, i8, i8, i8)", fastmath=True)
+@kernel("void(u1[::1], i1[::1], f4, f4[:, ::1], f4[:, ::1], i8, i8, i8, i8)", fastmath=True)
 def _blend_row(
     line: NDArray[np.uint8],
+    marks: NDArray[np.int8],
+    strength: np.float32,
     levels: NDArray[np.float32],
     shares: NDArray[np.float32],
     x: int,
@@ -62,6 +64,7 @@ def _blend_row(
         level += fx * (levels[top, right] - level)
         below += fx * (levels[bottom, right] - below)
         level += fy * (below - level)
+        level += strength * np.float32(marks[j])
         before = np.float32(line[j])
         after = before + share * (level - before) + np.float32(0.5)
         line[j] = np.uint8(min(max(after, np.float32(0.0)), np.float32(255.0)))
@@ -80,9 +83,14 @@ def _rows(
     return int(max(top, -1e9)), int(min(bottom, 1e9)) + 2
 
 
-@kernel("void(u1[:, ::1], f4[:, ::1], f4[:, ::1], f4[:, ::1], i8, i8, f8, f8, f8, f8, f8, f8)")
+@kernel(
+    "void(u1[:, ::1], i1[:, ::1], f4, f4[:, ::1], f4[:, ::1], f4[:, ::1], i8, i8, "
+    "f8, f8, f8, f8, f8, f8)"
+)
 def _blend_plane(
     plane: NDArray[np.uint8],
+    mark: NDArray[np.int8],
+    strength: np.float32,
     levels: NDArray[np.float32],
     shares: NDArray[np.float32],
     spans: NDArray[np.float32],
@@ -103,17 +111,21 @@ def _blend_plane(
         first, end = row_span(x, y, step_x, step_y, plane.shape[1], spans, rows, columns)
         if first < end:
             x, y, line = x + step_x * first, y + step_y * first, plane[i, first:end]
-            _blend_row(line, levels, shares, x, y, step_x, step_y)
+            marks = mark[i % mark.shape[0], first:end]
+            _blend_row(line, marks, strength, levels, shares, x, y, step_x, step_y)
 
 
 @kernel(
-    "void(f4[:, :, ::1], f4[:, ::1], f4[::1], f4[:, :, ::1], f8, f8, f8, f8, f8, f8, u1[:, ::1])"
+    "void(f4[:, :, ::1], f4[:, ::1], f4[::1], f4[:, :, ::1], i1[:, ::1], f4, "
+    "f8, f8, f8, f8, f8, f8, u1[:, ::1])"
 )
 def _paste_plane(
     face: NDArray[np.float32],
     mask: NDArray[np.float32],
     weights: NDArray[np.float32],
     scratch: NDArray[np.float32],
+    mark: NDArray[np.int8],
+    strength: np.float32,
     xx: float,
     xy: float,
     x0: float,
@@ -122,7 +134,7 @@ def _paste_plane(
     y0: float,
     plane: NDArray[np.uint8],
 ) -> None:
-    """Blend into one plane, with a sample of the crop for each of its pixels."""
+    """Blend into one plane, with a sample of the crop, marked, for each of its pixels."""
     size, block = mask.shape[0], 1
     while abs(xx * yy - xy * yx) > 2.0 * block * block and 4 * block <= size:
         block *= 2
@@ -136,18 +148,20 @@ def _paste_plane(
     shift = (block - 1) / 2
     xx, xy, x0 = xx / block, xy / block, (x0 - shift) / block
     yx, yy, y0 = yx / block, yy / block, (y0 - shift) / block
-    _blend_plane(plane, levels, shares, scratch[_SPARE], side, side, xx, xy, x0, yx, yy, y0)
+    spans = scratch[_SPARE]
+    _blend_plane(plane, mark, strength, levels, shares, spans, side, side, xx, xy, x0, yx, yy, y0)
 
 
 @kernel(
-    "void(f4[:, :, ::1], f4[:, ::1], f4[:, ::1], f4[:, :, ::1], f8, f8, f8, f8, f8, f8, "
-    "u1[:, ::1], u1[:, ::1], u1[:, ::1])"
+    "void(f4[:, :, ::1], f4[:, ::1], f4[:, ::1], f4[:, :, ::1], i1[:, ::1], "
+    "f8, f8, f8, f8, f8, f8, u1[:, ::1], u1[:, ::1], u1[:, ::1])"
 )
 def _paste_large(
     face: NDArray[np.float32],
     mask: NDArray[np.float32],
     coefficients: NDArray[np.float32],
     scratch: NDArray[np.float32],
+    mark: NDArray[np.int8],
     xx: float,
     xy: float,
     x0: float,
@@ -166,11 +180,11 @@ def _paste_large(
     first, end = _rows(size, size, xx, xy, x0, yx, yy, y0)
     spare = spans[2:].reshape((size - 2) * size)
     lines = spare[: LINES * columns].reshape((LINES, columns))
-    enlarge(scratch[:3], mask, spans, xx, xy, x0, yx, yy, y0, lines, first, end, y, u, v)
+    enlarge(scratch[:3], mask, spans, xx, xy, x0, yx, yy, y0, lines, first, end, mark, y, u, v)
 
 
 @kernel(
-    "void(f4[:, :, ::1], f4[:, ::1], f4[:, ::1], f4[:, ::1], f4[:, :, ::1], "
+    "void(f4[:, :, ::1], f4[:, ::1], f4[:, ::1], f4[:, ::1], f4[:, :, ::1], i1[:, ::1], "
     "u1[:, ::1], u1[:, ::1], u1[:, ::1])"
 )
 def paste(
@@ -179,13 +193,14 @@ def paste(
     affine: NDArray[np.float32],
     coefficients: NDArray[np.float32],
     scratch: NDArray[np.float32],
+    mark: NDArray[np.int8],
     y: NDArray[np.uint8],
     u: NDArray[np.uint8],
     v: NDArray[np.uint8],
 ) -> None:
-    """Blend a face into a picture, in place.
+    """Blend a face into a picture that is marked already, in place; the face is marked too.
 
-    Each pixel becomes ``before + mask · (face - before)``, rounded to nearest, with bilinear
+    Each pixel becomes ``before + mask · (face + mark - before)``, rounded to nearest, with bilinear
     samples of mask and face; where the picture is coarser than the crop, of their means. Pixels
     outside the crop, and where the mask is 0, keep their value exactly. Chroma lies as for
     `swapcast.kernels.warp.sample`.
@@ -201,6 +216,8 @@ def paste(
         From RGB 0…1 to levels of (Y, U, V): `swapcast.kernels.colour.yuv_from_rgb`.
     scratch : float32 [4, S, S], S ≥ 2
         Overwritten.
+    mark : int8 [side, columns ≥ width]
+        Levels that are added to the face's luma; row i takes row ``i % side``.
     y : uint8 [height, width], even height and width
         Changed in place.
     u, v : uint8 [height / 2, width / 2]
@@ -218,14 +235,14 @@ def paste(
         raise ValueError("the affine of a crop is not finite, or flat")
     xx, xy, yx, yy = e / determinant, -b / determinant, -d / determinant, a / determinant
     x0, y0 = -(xx * c + xy * f), -(yx * c + yy * f)
-    size = mask.shape[0]
+    size, none, one = mask.shape[0], np.float32(0.0), np.float32(1.0)  # chroma has no mark
     large = abs(xx * yy - xy * yx) < _LARGE and (size - 2) * size >= LINES * (u.shape[1] + 2)
     if not large:
-        _paste_plane(face, mask, coefficients[0], scratch, xx, xy, x0, yx, yy, y0, y)
+        _paste_plane(face, mask, coefficients[0], scratch, mark, one, xx, xy, x0, yx, yy, y0, y)
     x0, y0 = x0 + xy / 2, y0 + yy / 2  # from here on in pixels of chroma
     xx, xy, yx, yy = 2 * xx, 2 * xy, 2 * yx, 2 * yy
     if large:
-        _paste_large(face, mask, coefficients, scratch, xx, xy, x0, yx, yy, y0, y, u, v)
+        _paste_large(face, mask, coefficients, scratch, mark, xx, xy, x0, yx, yy, y0, y, u, v)
     else:
-        _paste_plane(face, mask, coefficients[1], scratch, xx, xy, x0, yx, yy, y0, u)
-        _paste_plane(face, mask, coefficients[2], scratch, xx, xy, x0, yx, yy, y0, v)
+        _paste_plane(face, mask, coefficients[1], scratch, mark, none, xx, xy, x0, yx, yy, y0, u)
+        _paste_plane(face, mask, coefficients[2], scratch, mark, none, xx, xy, x0, yx, yy, y0, v)

@@ -1,4 +1,4 @@
-"""Makes the picture that leaves: the frame in the sink's colours, with swapped faces in it."""
+"""Makes the picture that leaves: the frame in the sink's colours, with swapped faces, marked."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -10,12 +10,16 @@ from numpy.typing import DTypeLike, NDArray
 
 from swapcast.kernels.colour import Coefficients, rgb_from_yuv, yuv_from_rgb, yuv_from_yuv
 from swapcast.kernels.geometry import face_outline, invert, transform
+from swapcast.kernels.mark import fill
 from swapcast.kernels.mask import MOST_EDGES, hull
 from swapcast.kernels.match import adjust, mean_colour
 from swapcast.kernels.output import pixelate, render
 from swapcast.kernels.paste import paste
 from swapcast.kernels.warp import sample
+from swapcast.realtime.badge import Badge
 from swapcast.realtime.frame import Affine, Colour, Face, Frame, Picture, Points
+from swapcast.realtime.mark_code import Payload
+from swapcast.realtime.mark_pattern import pattern
 
 Crop = NDArray[np.float32]
 """float32 [3, S, S], RGB, 0…1."""
@@ -89,10 +93,17 @@ class Compositor:
     """Crops faces out of frames and puts swapped ones back.
 
     Everything that decides how the face looks happens at the crop's size; each picture is walked
-    through once as a whole.
+    through once as a whole. Every picture carries the invisible mark; nothing turns it off.
+
+    Parameters
+    ----------
+    payload : what the mark says; nothing given: that it is nobody's
+    badge : drawn into a corner of every picture, or None
     """
 
-    def __init__(self) -> None:
+    def __init__(self, payload: Payload | None = None, badge: Badge | None = None) -> None:
+        self._payload, self._badge = payload or Payload(), badge
+        self._marks: dict[tuple[int, int], NDArray[np.int8]] = {}
         self.full_frame_passes = 0
         """How often all pixels of a frame were read and written: once for each picture."""
         self._buffers = Buffers()
@@ -252,27 +263,51 @@ class Compositor:
         wanted = colour or frame.colour
         width, height = frame.width + frame.width % 2, frame.height + frame.height % 2
         data = self._buffers.take((width * height * 3 // 2,), np.uint8)
+        mark = self._mark(width, height)
         picture = Picture(
-            data, width, height, wanted, frame.number, frame.captured_at, frame.period
+            data, width, height, wanted, frame.number, frame.captured_at, frame.period, mark
         )
         planes = picture.planes
         self.full_frame_passes += 1
         self._pictures += 1
         self._forget()
-        to_planes = self._way(yuv_from_rgb, wanted)
         if slate:
-            for plane, level in zip(planes, to_planes @ (*_SLATE, 1.0), strict=True):
-                plane.fill(round(level))
-            return picture
-        way = self._way(yuv_from_yuv, frame.colour, wanted)
-        render(frame.y, frame.u, frame.v, frame.width, frame.height, way, *planes)
+            self._plain(picture, mark)
+        else:
+            way = self._way(yuv_from_yuv, frame.colour, wanted)
+            render(frame.y, frame.u, frame.v, frame.width, frame.height, way, mark, *planes)
+            self._put_in(pastes, boxes, picture, mark)
+        if self._badge is not None:
+            self._badge.stamp(picture, mark)
+        return picture
+
+    def _plain(self, picture: Picture, mark: NDArray[np.int8]) -> None:
+        y, u, v = picture.planes
+        levels = self._way(yuv_from_rgb, picture.colour) @ (*_SLATE, 1.0)
+        fill(y, round(levels[0]), mark)
+        u.fill(round(levels[1]))
+        v.fill(round(levels[2]))
+
+    def _put_in(
+        self,
+        pastes: Sequence[Paste],
+        boxes: Sequence[Box],
+        picture: Picture,
+        mark: NDArray[np.int8],
+    ) -> None:
+        """Put faces into a picture and cover what must not be seen."""
+        way, planes = self._way(yuv_from_rgb, picture.colour), picture.planes
         for one in pastes:
             scratch = self._buffers.take((4, *one.mask.shape), np.float32)
-            paste(one.face, one.mask, one.affine, to_planes, scratch, *planes)
+            paste(one.face, one.mask, one.affine, way, scratch, mark, *planes)
+        everything = 0.0, 0.0, picture.width, picture.height
         for box in boxes:
-            whole = not np.isfinite(box).all()
-            pixelate(*planes, *((0.0, 0.0, width, height) if whole else box))
-        return picture
+            pixelate(mark, *planes, *(box if np.isfinite(box).all() else everything))
+
+    def _mark(self, width: int, height: int) -> NDArray[np.int8]:
+        if (width, height) not in self._marks:
+            self._marks[width, height] = pattern(self._payload, width, height)
+        return self._marks[width, height]
 
     def _way(self, make: Callable[..., Coefficients], *colours: Colour) -> Coefficients:
         key = (make, *colours)

@@ -99,6 +99,8 @@ class Picture:
     captured_at: float
     """Of the frame it was made from."""
     period: float = 1 / 30
+    mark: NDArray[np.int8] | None = field(default=None, repr=False, compare=False)
+    """int8 [side, width]: the invisible mark in its luma, which covers of it must carry too."""
 
     @property
     def planes(self) -> tuple[Plane, Plane, Plane]:

@@ -51,7 +51,8 @@ def _outputs() -> NDArray[np.int8]:
     parity = np.zeros_like(registers)
     for place in range(9):
         parity ^= registers >> place & 1
-    return (1 - 2 * parity).astype(np.int8)
+    signs: NDArray[np.int8] = (1 - 2 * parity).astype(np.int8)
+    return signs
 
 
 _SENT = _outputs()

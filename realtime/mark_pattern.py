@@ -1,4 +1,4 @@
-"""The invisible mark's pattern: a tile of waves, of which half say "here" and half carry the payload.
+"""The invisible mark's pattern: a tile of waves; half of them say "here", half carry the payload.
 
 The tile repeats over the picture. Its waves are 9 to 28 pixels long in a 720p picture, where
 codecs still keep them and the eye hardly sees steps of one level; all are equally strong, and only

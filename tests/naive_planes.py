@@ -99,7 +99,9 @@ def blocks(values: Floats, block: int) -> Floats:
     return np.asarray(whole.reshape(rows, block, columns, block).mean((1, 3)))
 
 
-def paste_plane(plane: NDArray[np.uint8], levels: Floats, mask: Floats, way: Floats) -> Floats:
+def paste_plane(
+    plane: NDArray[np.uint8], levels: Floats, mask: Floats, way: Floats, added: Floats
+) -> Floats:
     """The blended plane, not rounded; ``way`` maps the plane's (x, y) to the crop's."""
     block = 1
     while zoom_out(way) > 2**0.5 * block and 4 * block <= mask.shape[0]:
@@ -111,8 +113,13 @@ def paste_plane(plane: NDArray[np.uint8], levels: Floats, mask: Floats, way: Flo
             x, y = (way @ (j, i, 1.0) - (block - 1) / 2) / block
             if 0 <= x < mask.shape[1] - 1 and 0 <= y < mask.shape[0] - 1:
                 share = lerp2(mask, x, y)
-                out[i, j] += share * (lerp2(levels, x, y) - out[i, j])
+                out[i, j] += share * (lerp2(levels, x, y) + added[i, j] - out[i, j])
     return np.clip(out, 0, 255)
+
+
+def spread(mark: NDArray[np.int8], rows: int, columns: int) -> Floats:
+    """The mark's rows, again and again over a picture."""
+    return np.array([mark[i % mark.shape[0], :columns] for i in range(rows)], np.float64)
 
 
 def paste(
@@ -120,9 +127,10 @@ def paste(
     mask: Floats,
     affine: Floats,
     coefficients: NDArray[np.float32],
+    mark: NDArray[np.int8],
     planes: tuple[NDArray[np.uint8], ...],
 ) -> list[Floats]:
-    """Y, U and V with the face blended in, not rounded."""
+    """Y, U and V with the face blended in, marked, not rounded."""
     back = np.linalg.inv(np.vstack([affine, (0, 0, 1)]).astype(np.float64))[:2]
     to_luma = np.array([[2, 0, 0], [0, 2, 0.5], [0, 0, 1]])  # from chroma's place to luma's
     levels = np.einsum("ck,kij->cij", coefficients[:, :3].astype(np.float64), face)
@@ -131,15 +139,20 @@ def paste(
     mask = mask.astype(np.float64)
     size, columns = mask.shape[0], planes[1].shape[1]
     if abs(np.linalg.det(back[:, :2])) < 0.3 and (size - 2) * size >= 8 * (columns + 2):
-        return enlarge(planes, levels, mask, ways[1])
+        return enlarge(planes, levels, mask, ways[1], mark)
+    marks = [spread(mark, *planes[0].shape), *(np.zeros(plane.shape) for plane in planes[1:])]
     return [
-        paste_plane(plane, level, mask, way)
-        for plane, level, way in zip(planes, levels, ways, strict=True)
+        paste_plane(plane, level, mask, way, added)
+        for plane, level, way, added in zip(planes, levels, ways, marks, strict=True)
     ]
 
 
 def enlarge(
-    planes: tuple[NDArray[np.uint8], ...], levels: Floats, mask: Floats, way: Floats
+    planes: tuple[NDArray[np.uint8], ...],
+    levels: Floats,
+    mask: Floats,
+    way: Floats,
+    mark: NDArray[np.int8],
 ) -> list[Floats]:
     """Sample at the places of chroma; luma takes what lies between them from their means."""
     rows, columns = planes[1].shape
@@ -163,8 +176,9 @@ def enlarge(
 
     y, u, v = planes
     inner = np.s_[1:-1, :-1]
+    old = y - spread(mark, *y.shape)
     return [
-        np.clip(y * (1 - between(share)) + between(level[0]), 0, 255),
+        np.clip(y + between(level[0]) - between(share) * old, 0, 255),
         np.clip(u * (1 - share[inner]) + level[1][inner], 0, 255),
         np.clip(v * (1 - share[inner]) + level[2][inner], 0, 255),
     ]
@@ -175,8 +189,9 @@ def render(
     width: int,
     height: int,
     coefficients: NDArray[np.float32],
+    mark: NDArray[np.int8],
 ) -> list[Floats]:
-    """Even-sized Y, U, V in new colours, not rounded."""
+    """Even-sized Y, U, V in new colours, marked, not rounded."""
     y, u, v = planes
     columns = (width + 1) // 2
     y = np.pad(y[:height, :width], ((0, height % 2), (0, width % 2)), mode="edge")
@@ -189,6 +204,7 @@ def render(
     tall = [np.repeat(np.repeat(c, 2, 0), 2, 1) for c in (u, v)]
     luma = m[0, 0] * y + m[0, 1] * tall[0] + m[0, 2] * tall[1] + m[0, 3]
     chroma = [m[k, 1] * u + m[k, 2] * v + m[k, 3] for k in (1, 2)]
+    luma[:, :width] += spread(mark, luma.shape[0], width)
     if width % 2:
         luma[:, -1] = luma[:, -2]
     return [np.clip(plane, 0, 255) for plane in (luma, *chroma)]
@@ -206,14 +222,20 @@ def cells(left: float, top: float, right: float, bottom: float) -> tuple[int, li
     return side, list(range(first[0], end[0], side)), list(range(first[1], end[1], side))
 
 
-def mosaic(plane: NDArray[np.uint8], side: int, columns: list[int], rows: list[int]) -> Floats:
-    """One plane with cells of means."""
+def mosaic(
+    plane: NDArray[np.uint8],
+    side: int,
+    columns: list[int],
+    rows: list[int],
+    fill: float | None = None,
+) -> Floats:
+    """One plane with cells of means, or all of one level."""
     out = plane.astype(np.float64)
     for i in rows:
         for j in columns:
             part = np.s_[max(i, 0) : max(i + side, 0), max(j, 0) : max(j + side, 0)]
             if plane[part].size:
-                out[part] = plane[part].mean()
+                out[part] = plane[part].mean() if fill is None else fill
     return out
 
 

@@ -15,6 +15,13 @@ COLOURS = list(itertools.product(("bt601", "bt709"), (True, False)))
 BARS = np.array(list(itertools.product((0.0, 0.75, 1.0), repeat=3)))  # RGB, all corners and more
 
 
+NOTHING = np.zeros((2, 128), np.int8)  # a mark of no strength
+
+
+def marks(seed, side=5, columns=80):
+    return np.random.default_rng(seed).integers(-1, 2, (side, columns), dtype=np.int8)
+
+
 def targets(width, height):
     width, height = width + width % 2, height + height % 2
     shapes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
@@ -40,8 +47,10 @@ def test_render_agrees_with_its_slow_twin(
     planes = tuple(rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes)
     coefficients = yuv_from_yuv(*before, *after)
     out = targets(width, height)
-    render(*planes, width, height, coefficients, *out)
-    for plane, twin in zip(out, naive.render(planes, width, height, coefficients), strict=True):
+    mark = marks(seed)
+    render(*planes, width, height, coefficients, mark, *out)
+    twins = naive.render(planes, width, height, coefficients, mark)
+    for plane, twin in zip(out, twins, strict=True):
         assert plane.shape == twin.shape
         np.testing.assert_allclose(plane, twin, atol=0 if before == after else 0.501)
 
@@ -57,7 +66,7 @@ def test_colour_bars_keep_their_colours(before, after):
     rows = [np.rint(channel).clip(0, 255).astype(np.uint8)[None] for channel in levels(before)]
     y, u, v = rows[0].repeat(2, 0), rows[1][:, ::2].copy(), rows[2][:, ::2].copy()
     out = targets(y.shape[1], 2)
-    render(y, u, v, y.shape[1], 2, yuv_from_yuv(*before, *after), *out)
+    render(y, u, v, y.shape[1], 2, yuv_from_yuv(*before, *after), NOTHING, *out)
     expected = levels(after).clip(0, 255)
     np.testing.assert_allclose(out[0][0], expected[0], atol=2)
     np.testing.assert_allclose(out[1][0], expected[1][::2], atol=2)
@@ -98,18 +107,21 @@ def test_covered_faces_have_at_most_eight_cells_and_the_rest_is_untouched(
     shapes = (48, 64), (24, 32), (24, 32)
     planes = tuple(rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes)
     before = [plane.copy() for plane in planes]
-    pixelate(*planes, left, top, left + wide, top + high)
+    mark = marks(seed)
+    pixelate(mark, *planes, left, top, left + wide, top + high)
     cell, columns, rows = naive.cells(left, top, left + wide, top + high)
     assert len(columns) <= 8
     assert len(rows) <= 8
     for plane, old, scale in zip(planes, before, (2, 1, 1), strict=True):
-        twin = naive.mosaic(
-            old, scale * cell, [scale * x for x in columns], [scale * y for y in rows]
-        )
+        places = [scale * x for x in columns], [scale * y for y in rows]
+        twin = naive.mosaic(old, scale * cell, *places)
+        if scale == 2:
+            inside = naive.mosaic(np.zeros(old.shape), scale * cell, *places, fill=1.0)
+            twin += inside * naive.spread(mark, *old.shape)
         np.testing.assert_allclose(plane, twin, atol=0.5)
 
 
 def test_a_box_that_is_no_number_is_refused():
     planes = targets(16, 16)
     with pytest.raises(ValueError, match="not finite"):
-        pixelate(*planes, np.nan, 0.0, 8.0, 8.0)
+        pixelate(NOTHING, *planes, np.nan, 0.0, 8.0, 8.0)

@@ -10,6 +10,8 @@ from swapcast.kernels.colour import rgb_from_yuv, yuv_from_rgb
 from swapcast.kernels.paste import paste
 from swapcast.kernels.warp import sample
 
+NOTHING = np.zeros((2, 160), np.int8)  # a mark of no strength
+
 
 def turned(zoom, angle, x, y):
     c, s = zoom * np.cos(angle), zoom * np.sin(angle)
@@ -49,13 +51,11 @@ def test_paste_agrees_with_its_slow_twin(size, zoom, angle, place, full_range, s
     inner = (size - 2 * edge, size - 2 * edge)
     mask[edge:-edge, edge:-edge] = rng.random(inner) * (rng.random(inner) > 0.4)
     planes = noise(34, 26, seed)
-    expected = naive.paste(
-        face, mask, turned(zoom, angle, *place), yuv_from_rgb("bt709", full_range), planes
-    )
+    way = turned(zoom, angle, *place), yuv_from_rgb("bt709", full_range)
+    marks = rng.integers(-1, 2, (5, 40), dtype=np.int8)
+    expected = naive.paste(face, mask, *way, marks, planes)
     scratch = np.full((4, size, size), np.nan, np.float32)
-    paste(
-        face, mask, turned(zoom, angle, *place), yuv_from_rgb("bt709", full_range), scratch, *planes
-    )
+    paste(face, mask, *way, scratch, marks, *planes)
     for plane, twin in zip(planes, expected, strict=True):
         # Half a level of rounding; 2⁻¹⁶ of a crop's pixel in place where neighbours differ wildly.
         np.testing.assert_allclose(plane, twin, atol=0.75)
@@ -69,7 +69,7 @@ def test_a_crop_pasted_where_it_came_from_changes_next_to_nothing(angle):
     crop, scratch = np.empty((3, 64, 64), np.float32), np.empty((4, 64, 64), np.float32)
     sample(*planes, 160, 120, rgb_from_yuv("bt601", True), affine, 1.0, 0.0, crop)
     mask = np.ones((64, 64), np.float32)
-    paste(crop, mask, affine, yuv_from_rgb("bt601", True), scratch, *planes)
+    paste(crop, mask, affine, yuv_from_rgb("bt601", True), scratch, NOTHING, *planes)
     for plane, old in zip(planes, before, strict=True):
         assert np.abs(plane.astype(int) - old).max() <= 2
 
@@ -79,7 +79,9 @@ def test_a_mask_of_nothing_leaves_every_pixel_as_it_was():
     before = [plane.copy() for plane in planes]
     face, scratch = np.ones((3, 32, 32), np.float32), np.empty((4, 32, 32), np.float32)
     empty = np.zeros((32, 32), np.float32)
-    paste(face, empty, turned(1.3, 0.2, 9, 9), yuv_from_rgb("bt709", False), scratch, *planes)
+    paste(
+        face, empty, turned(1.3, 0.2, 9, 9), yuv_from_rgb("bt709", False), scratch, NOTHING, *planes
+    )
     for plane, old in zip(planes, before, strict=True):
         np.testing.assert_array_equal(plane, old)
 
@@ -89,7 +91,15 @@ def test_a_whole_mask_replaces_the_face_and_only_the_face():
     before = [plane.copy() for plane in planes]
     face, scratch = np.ones((3, 16, 16), np.float32), np.empty((4, 16, 16), np.float32)
     mask = np.ones((16, 16), np.float32)
-    paste(face, mask, turned(1.0, 0.0, 20, 10), yuv_from_rgb("bt709", False), scratch, *planes)
+    paste(
+        face,
+        mask,
+        turned(1.0, 0.0, 20, 10),
+        yuv_from_rgb("bt709", False),
+        scratch,
+        NOTHING,
+        *planes,
+    )
     y, u, v = planes
     assert (y[10:25, 20:35] == 235).all()
     assert (u[6:12, 11:17] == 128).all()
@@ -104,7 +114,15 @@ def test_a_face_outside_the_picture_changes_nothing(place):
     before = [plane.copy() for plane in planes]
     face, scratch = np.ones((3, 16, 16), np.float32), np.empty((4, 16, 16), np.float32)
     mask = np.ones((16, 16), np.float32)
-    paste(face, mask, turned(1.5, 0.4, *place), yuv_from_rgb("bt709", False), scratch, *planes)
+    paste(
+        face,
+        mask,
+        turned(1.5, 0.4, *place),
+        yuv_from_rgb("bt709", False),
+        scratch,
+        NOTHING,
+        *planes,
+    )
     for plane, old in zip(planes, before, strict=True):
         np.testing.assert_array_equal(plane, old)
 
@@ -115,4 +133,4 @@ def test_an_affine_that_places_nothing_is_refused(number):
     mask, planes = np.ones((16, 16), np.float32), noise(32, 32, 6)
     affine = np.full((2, 3), number, np.float32)
     with pytest.raises(ValueError, match="not finite, or flat"):
-        paste(face, mask, affine, yuv_from_rgb("bt709", False), scratch, *planes)
+        paste(face, mask, affine, yuv_from_rgb("bt709", False), scratch, NOTHING, *planes)
