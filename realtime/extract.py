@@ -1,5 +1,6 @@
 """`swapcast extract`: clips and pictures of a person become aligned faces to learn from."""
 
+import datetime
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -167,9 +168,12 @@ def extract(
 
     Raises
     ------
+    ConsentError
+        If the record does not hold.
     SourceError
         If a clip cannot be read, or none has a face.
     """
+    record.check(datetime.date.today())
     out, total = settings.paths[-1], _Counts()
     about = {
         "format": 1,

@@ -12,10 +12,14 @@ import pytest
 
 from swapcast.kernels.geometry import TEMPLATES, five_points
 from swapcast.models.faces import load_faces
+from swapcast.realtime.consent import parse_record
 from swapcast.realtime.errors import ConsentError, SettingError, SourceError
 from swapcast.realtime.extract import Extract, extract, picture_frame, sharpness
 from swapcast.realtime.frame import Face, Frame
 from swapcast.realtime.synthetic import Synthetic
+from tests.made_consent import made_record
+
+RECORD = made_record(subject="a drawn face", kind="fictional", statement="Nobody: it is drawn.")
 
 
 def told(frame: Frame) -> tuple[Face, ...]:
@@ -37,16 +41,14 @@ def settings(tmp_path: Path) -> Extract:
     clip.write_bytes(b"")
     return Extract(
         paths=(clip, tmp_path / "faces"),
-        subject="a drawn face",
-        statement="Nobody: it is drawn.",
-        consent="fictional",
+        consent="a drawn face",
         licence="MIT",
         alike=0.0,
     )
 
 
 def test_a_clip_becomes_an_aligned_face_set_that_can_be_learned_from(settings: Extract) -> None:
-    done = extract(settings, lambda: nullcontext(told), frames=synthetic)
+    done = extract(settings, RECORD, lambda: nullcontext(told), frames=synthetic)
     assert done.kept == 8
     faces = load_faces("a", [settings.paths[-1]], side=256)
     assert faces.images.shape == (8, 256, 256, 3)
@@ -66,7 +68,7 @@ def test_crops_like_the_one_before_are_dropped(settings: Extract) -> None:
         frames = list(synthetic(clip))
         return iter([frames[0]] * 5 + [frames[-1]] * 5)
 
-    done = extract(replace(settings, alike=0.004), lambda: nullcontext(told), frames=frozen)
+    done = extract(replace(settings, alike=0.004), RECORD, lambda: nullcontext(told), frames=frozen)
     assert (done.kept, done.alike) == (2, 8)
 
 
@@ -76,7 +78,7 @@ def test_blurred_crops_are_dropped(settings: Extract) -> None:
             blurred = np.ascontiguousarray(cv2.GaussianBlur(frame.y, (0, 0), 5))
             yield replace(frame, y=blurred) if number in {2, 5} else frame
 
-    done = extract(settings, lambda: nullcontext(told), frames=shaken)
+    done = extract(settings, RECORD, lambda: nullcontext(told), frames=shaken)
     assert (done.kept, done.blurred) == (6, 2)
     names = [path.name for path in settings.paths[-1].glob("clip-*.jpg")]
     assert len(names) == 6
@@ -95,9 +97,9 @@ def test_a_broken_run_is_taken_up_where_it_stopped(settings: Extract, tmp_path: 
             yield frame
 
     with pytest.raises(SourceError, match="pulled out"):
-        extract(both, lambda: nullcontext(told), frames=breaks)
+        extract(both, RECORD, lambda: nullcontext(told), frames=breaks)
     assert len(load_faces("a", [both.paths[-1]], side=64).images) == 8
-    done = extract(both, lambda: nullcontext(told), frames=synthetic)
+    done = extract(both, RECORD, lambda: nullcontext(told), frames=synthetic)
     assert (done.kept, done.skipped) == (8, 1)
     assert len(load_faces("a", [both.paths[-1]], side=64).images) == 16
 
@@ -116,7 +118,7 @@ def test_each_clip_is_read_by_an_analyser_of_its_own(settings: Extract, tmp_path
         opened.append(1)
         return nullcontext(lambda frame: told(replace(frame, truth=truth)))
 
-    done = extract(replace(settings, paths=(pictures, settings.paths[-1])), analyser)
+    done = extract(replace(settings, paths=(pictures, settings.paths[-1])), RECORD, analyser)
     assert (done.kept, len(opened)) == (8, 8)
 
 
@@ -142,24 +144,52 @@ def test_sharpness_falls_with_blur_and_not_with_dimness() -> None:
 
 def test_no_face_is_an_error_that_says_so(settings: Extract) -> None:
     with pytest.raises(SourceError, match=r"no face in clip\.mp4"):
-        extract(settings, lambda: nullcontext(lambda _: ()), frames=synthetic)
+        extract(settings, RECORD, lambda: nullcontext(lambda _: ()), frames=synthetic)
 
 
 def test_a_set_of_somebody_else_is_not_mixed_in(settings: Extract) -> None:
-    extract(settings, lambda: nullcontext(told), frames=synthetic)
-    with pytest.raises(SettingError, match="choose another folder"):
-        extract(replace(settings, subject="B"), lambda: nullcontext(told), frames=synthetic)
+    extract(settings, RECORD, lambda: nullcontext(told), frames=synthetic)
+    for other in (replace(RECORD, subject="B"), made_record(subject="B")):
+        with pytest.raises((SettingError, ConsentError), match=r"choose another folder|changed"):
+            extract(settings, other, lambda: nullcontext(told), frames=synthetic)
+    # The same person under another record: what was agreed for those crops may differ.
+    again = made_record(subject="a drawn face", kind="fictional", statement="It is drawn.")
+    with pytest.raises(SettingError, match="another consent record"):
+        extract(settings, again, lambda: nullcontext(told), frames=synthetic)
     (settings.paths[-1] / "faceset.json").write_text(json.dumps({"clips": []}))
     with pytest.raises(SettingError, match="damaged"):
-        extract(settings, lambda: nullcontext(told), frames=synthetic)
+        extract(settings, RECORD, lambda: nullcontext(told), frames=synthetic)
+
+
+def test_the_set_carries_the_signed_record(settings: Extract) -> None:
+    extract(settings, RECORD, lambda: nullcontext(told), frames=synthetic)
+    (about,) = load_faces("a", [settings.paths[-1]], side=64).provenance()
+    assert parse_record(about["consent"]) == RECORD
+
+
+def test_nothing_is_cut_out_under_a_record_that_does_not_hold(settings: Extract) -> None:
+    with pytest.raises(ConsentError, match="was changed"):
+        extract(
+            settings,
+            replace(RECORD, statement="All may."),
+            lambda: nullcontext(told),
+            frames=synthetic,
+        )
+    assert not settings.paths[-1].exists()
 
 
 def test_what_cannot_work_is_refused_before_anything_is_read(tmp_path: Path) -> None:
-    fine = {"paths": (tmp_path / "a", tmp_path / "b"), "subject": "A", "statement": "I agree."}
-    with pytest.raises(ConsentError, match="no subject or makes no statement"):
-        Extract(**{**fine, "statement": " "})  # type: ignore[arg-type]
-    for changes in ({"paths": (tmp_path,)}, {"template": "none"}, {"size": 8}, {"every": 0}):
+    fine = {"paths": (tmp_path / "a", tmp_path / "b"), "consent": "Bo"}
+    for changes in (
+        {"paths": (tmp_path,)},
+        {"template": "none"},
+        {"size": 8},
+        {"every": 0},
+        {"subject": "A", "statement": "I agree."},
+        {"consent": "fictional", "subject": "A"},
+        {"consent": "fictional", "subject": "A", "statement": " "},
+    ):
         with pytest.raises(SettingError):
             Extract(**{**fine, **changes})  # type: ignore[arg-type]
     with pytest.raises(SourceError, match="no clip at"):
-        extract(Extract(**fine), lambda: nullcontext(told))  # type: ignore[arg-type]
+        extract(Extract(**fine), RECORD, lambda: nullcontext(told))  # type: ignore[arg-type]

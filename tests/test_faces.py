@@ -14,7 +14,7 @@ from swapcast.models.augmentation import Augmentation, coarsen, relight, warp_gr
 from swapcast.models.faces import Faces, FaceSet, FaceSetError, face_mask, load_faces
 
 STILL = Augmentation(turn=0, zoom=0, shift=0, mirror=0, warp=0)
-CONSENT = {"kind": "fictional", "subject": "nobody", "statement": "drawn", "date": "2026-01-01"}
+CONSENT = {"kind": "fictional", "subject": "nobody", "statement": "drawn", "signature": "ab12"}
 
 
 def landmarks(side: int) -> np.ndarray:
@@ -69,6 +69,7 @@ def test_a_deleted_picture_is_out_of_the_set(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"consent": {}}, "no consent"),
+        ({"consent": {**CONSENT, "signature": ""}}, "nobody signed"),
         ({"licence": None, "crops": {}}, "no faces"),
         ({"consent": None}, "damaged|no consent"),
     ],

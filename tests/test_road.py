@@ -33,6 +33,7 @@ def pictures(path):
 def test_from_two_clips_to_a_live_swap(tmp_path):
     with resources.as_file(resources.files("swapcast.assets") / "demo.mp4") as clip:
         who = ["--subject", "nobody", "--consent", "fictional", "--statement", "It was rendered."]
+        who.append("--accept-policy")
         for name in ("ada", "bo"):
             swapcast("extract", clip, f"faces/{name}", *who, "--every", 10, cwd=tmp_path)
             assert len(list((tmp_path / "faces" / name).glob("**/*.*g"))) > 5
