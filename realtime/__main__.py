@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 
@@ -12,6 +13,7 @@ from swapcast.realtime.errors import SettingError, SwapcastError
 COMMANDS = {
     "demo": ("show that it works: no camera, no download", "swapcast.realtime.commands:demo"),
     "live": ("camera in, swapped face out, live", "swapcast.realtime.commands:live"),
+    "ctl": ("cover the picture of a running `live`, or show it", "swapcast.realtime.commands:ctl"),
     "convert": ("swap a face in every frame of a clip", "swapcast.realtime.commands:convert"),
     "face": ("list, show, add or remove faces", "swapcast.realtime.commands:face"),
     "cameras": ("list the cameras and their modes", "swapcast.realtime.commands:cameras"),
@@ -68,6 +70,11 @@ def _usage() -> str:
 
 def _fail(text: str, code: int) -> None:
     sys.stderr.write(f"swapcast: {text}\n")
+    if threading.active_count() > 1:
+        # Something hangs in a driver: Python would wait for it, or crash at its own end.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

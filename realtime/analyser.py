@@ -87,6 +87,14 @@ class Analyser:
     ) -> None:
         self._opened.close()
 
+    def restart(self) -> None:
+        """Forget every face, and start the searching thread anew if it has ended."""
+        self._tracker.forget()
+        self._since = 0
+        if self._found is not None:
+            self._opened.close()
+            self.__enter__()
+
     def __call__(self, frame: Frame) -> tuple[Face, ...]:
         """Follow the faces known so far into this frame, and take in new ones.
 

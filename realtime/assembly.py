@@ -12,9 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from swapcast.realtime.analyser import FaceAnalyser, open_analyser
 from swapcast.realtime.audio import SoundLine, advised_delay_ms
+from swapcast.realtime.check import face_check
 from swapcast.realtime.clip import Clip
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.consent import uses_of
+from swapcast.realtime.control import controlled
+from swapcast.realtime.cover import Cover
 from swapcast.realtime.errors import SettingError, SwapcastError
 from swapcast.realtime.face_store import face_store
 from swapcast.realtime.listening import listening
@@ -26,6 +29,7 @@ from swapcast.realtime.sinks import Sink, SinkSettings, open_sink
 from swapcast.realtime.sources import Source, SourceSettings, open_source
 from swapcast.realtime.stages import FaceSwap
 from swapcast.realtime.swapper import Swapper
+from swapcast.realtime.window import WindowSink
 
 Say = Callable[[str], None]
 
@@ -52,12 +56,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
     SwapcastError
         If a part cannot be opened, or failed.
     """
-    meter = Meter()
-
-    def event(text: str) -> None:
-        meter.event(text)
-        say(text)
-
+    meter, cover = Meter(say=say), Cover(settings.guard)
     plays: Latest[float] = Latest()
     source = open_source(
         settings.source,
@@ -69,7 +68,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
             paced=True,
         ),
         stop=stop.is_set,
-        on_event=event,
+        on_event=meter.notice,
         on_play=plays.put,
     )
     lines = {spec: SoundLine() for spec in settings.sink if settings.audio != "none"}
@@ -77,6 +76,9 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
         open_sink(spec, SinkSettings(codec=settings.codec, sound=lines.get(spec)))
         for spec in settings.sink
     ]
+    for sink in sinks:
+        if isinstance(sink, WindowSink):
+            sink.on_key = cover.key
     with ExitStack() as stack:
         swap, analyse = _faces(settings, sinks, meter, stack, detached=True)
         stack.enter_context(
@@ -85,10 +87,16 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
                 list(lines.values()),
                 clip=source.path if isinstance(source, Clip) else None,
                 plays=plays,
-                on_event=event,
+                on_event=meter.notice,
             )
         )
-        run(source, analyse, swap, sinks, meter, stop=stop, seconds=settings.seconds)
+        stack.enter_context(controlled(cover, meter))
+        run(
+            *(source, analyse, swap, sinks, meter),
+            stop=stop,
+            seconds=settings.seconds,
+            cover=cover,
+        )
     if any(spec.startswith("virtual") for spec in settings.sink):
         virtual = next(c for name, c in meter.sinks.items() if name.startswith("virtual"))
         if virtual.emitted:
@@ -156,7 +164,14 @@ def _faces(
     face = store.find(settings.face, uses)
     stack.enter_context(store.session(face, uses, names))
     swapper = stack.enter_context(
-        Swapper(face, settings.provider, uses=uses, threads=settings.threads)
+        Swapper(
+            face,
+            settings.provider,
+            uses=uses,
+            threads=settings.threads,
+            fallback=settings.fallback,
+            on_event=meter.notice,
+        )
     )
     analyse = stack.enter_context(
         open_analyser(settings.detector, detached=detached, model=settings.detector_model)
@@ -164,6 +179,7 @@ def _faces(
     swap = FaceSwap(
         swapper,
         Compositor(),
+        face_check(),
         meter,
         who=settings.who,
         mode=settings.guard,

@@ -43,6 +43,13 @@ def live(argv: Sequence[str]) -> None:
     _say(_summary(report))
 
 
+def ctl(argv: Sequence[str]) -> None:
+    """Run `swapcast ctl`."""
+    from swapcast.realtime.control import run  # noqa: PLC0415 - after --help
+
+    run(argv, say=_say)
+
+
 def convert(argv: Sequence[str]) -> None:
     """Run `swapcast convert`."""
     settings = parse(Convert, "convert", argv)

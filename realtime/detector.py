@@ -1,7 +1,7 @@
 """Find faces in whole frames with the bundled network."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Protocol
@@ -15,6 +15,7 @@ from swapcast.kernels.grids import collect, suppress
 from swapcast.kernels.shrink import Spans, shrink, spans
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.frame import Colour, Frame, Points
+from swapcast.realtime.runner import OpenNetwork, SteadyRunner
 
 LONG_SIDE = 320
 """Pixels of the small picture's longer side, in which faces are looked for."""
@@ -46,9 +47,11 @@ class FindsFaces(Protocol):
 class _Small:
     """The small picture of frames of one size, and all that making it needs."""
 
-    def __init__(self, width: int, height: int, shape: tuple[int, int] | None) -> None:
+    def __init__(
+        self, width: int, height: int, shape: tuple[int, int] | None, long_side: int
+    ) -> None:
         if shape is None:
-            self.step = max(width, height) / LONG_SIDE
+            self.step = max(width, height) / long_side
             self.columns, self.rows = _shorter(width, self.step), _shorter(height, self.step)
             shape = (32 * math.ceil(self.rows / 32), 32 * math.ceil(self.columns / 32))
         else:
@@ -81,6 +84,8 @@ class Detector:
         Faces with a smaller score are not reported.
     overlap : float, 0…1
         Boxes that share more of their joint area than this are one face.
+    long_side : callable
+        Gives the small picture's longer side for frames of one width and height, in pixels.
 
     Raises
     ------
@@ -88,7 +93,14 @@ class Detector:
         If the network is no detector of this form.
     """
 
-    def __init__(self, runner: Runner, *, threshold: float = 0.5, overlap: float = 0.4) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        threshold: float = 0.5,
+        overlap: float = 0.4,
+        long_side: Callable[[int, int], int] = lambda *_: LONG_SIDE,
+    ) -> None:
         shapes = list(runner.shapes.items())
         if len(shapes) != 1 or len(shapes[0][1]) != 4 or shapes[0][1][1] != 3:
             raise ModelError(
@@ -101,6 +113,7 @@ class Detector:
         height, width = shapes[0][1][2:]
         self._shape = (height, width) if height > 1 else None
         self._logit, self._overlap = math.log(threshold / (1 - threshold)), overlap
+        self._long_side = long_side
         self._small: dict[tuple[int, int], _Small] = {}
         self._colours: dict[Colour, NDArray[np.float32]] = {}
         self._found = np.empty((_MOST, 15), np.float32)
@@ -110,7 +123,8 @@ class Detector:
         """Return the faces of ``frame``, the surest first."""
         size = (frame.width, frame.height)
         if size not in self._small:
-            self._small = {size: _Small(*size, self._shape)}  # sizes rarely change: keep one
+            # Sizes rarely change: keep one.
+            self._small = {size: _Small(*size, self._shape, self._long_side(*size))}
         small = self._small[size]
         self._fill(frame, small)
         grids = self._runner(self._inputs(small))
@@ -153,8 +167,22 @@ class Detector:
         return Detection(place[:4], float(row[0]), place[4:].reshape(5, 2))
 
 
-def detector(*, provider: Provider = "cpu", threshold: float = 0.5) -> Detector:
+def detector(
+    *,
+    provider: Provider = "cpu",
+    threshold: float = 0.5,
+    name: str = "the detector",
+    long_side: Callable[[int, int], int] = lambda *_: LONG_SIDE,
+    open_network: OpenNetwork = open_runner,
+) -> Detector:
     """Open the bundled detector.
+
+    Parameters
+    ----------
+    provider : what computes
+    threshold, long_side : as of `Detector`
+    name : what messages call it
+    open_network : loads the network
 
     Raises
     ------
@@ -165,6 +193,7 @@ def detector(*, provider: Provider = "cpu", threshold: float = 0.5) -> Detector:
     if not asset.is_file():
         raise ModelError("the package lacks detector.onnx; install swapcast again")
     try:
-        return Detector(open_runner(asset.read_bytes(), provider), threshold=threshold)
+        runner = SteadyRunner(name, asset.read_bytes(), provider, open_network=open_network)
+        return Detector(runner, threshold=threshold, long_side=long_side)
     except RunnerError as error:
         raise ModelError(str(error)) from error

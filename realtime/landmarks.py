@@ -12,6 +12,7 @@ from swapcast.kernels.geometry import transform
 from swapcast.kernels.warp import sample
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.frame import Affine, Colour, Frame, Points
+from swapcast.realtime.runner import OpenNetwork, SteadyRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,21 @@ class LandmarkNet:
         )
 
 
-def landmark_net(*, provider: Provider = "cpu", threads: int = 1) -> LandmarkNet:
+def landmark_net(
+    *,
+    provider: Provider = "cpu",
+    threads: int = 1,
+    name: str = "the landmark network",
+    open_network: OpenNetwork = open_runner,
+) -> LandmarkNet:
     """Open the bundled landmark network.
+
+    Parameters
+    ----------
+    provider : what computes
+    threads : int ≥ 1
+    name : what messages call it
+    open_network : loads the network
 
     Raises
     ------
@@ -89,6 +103,9 @@ def landmark_net(*, provider: Provider = "cpu", threads: int = 1) -> LandmarkNet
     if not asset.is_file():
         raise ModelError("the package lacks landmarks.onnx; install swapcast again")
     try:
-        return LandmarkNet(open_runner(asset.read_bytes(), provider, threads=threads))
+        model = asset.read_bytes()
+        return LandmarkNet(
+            SteadyRunner(name, model, provider, threads=threads, open_network=open_network)
+        )
     except RunnerError as error:
         raise ModelError(str(error)) from error

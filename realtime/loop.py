@@ -6,25 +6,31 @@
                                                               └▶ Latest ─▶ emit: second sink …
 
 Order is kept, nothing queues, and a sink that is slow skips frames without slowing the others.
+A stage that crashes is tried again (`swapcast.realtime.supervisor`); what a sink shows while no new
+picture comes is covered (`swapcast.realtime.cover`).
 `convert` takes the same steps one after the other and drops nothing.
 """
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from swapcast.realtime.cover import Cover, Veil
 from swapcast.realtime.errors import SinkError
 from swapcast.realtime.frame import Colour, Face, Frame, Picture
 from swapcast.realtime.mailbox import Closed, Latest
 from swapcast.realtime.meter import Meter, SinkCounts
 from swapcast.realtime.sinks import Sink
 from swapcast.realtime.sources import Source
+from swapcast.realtime.supervisor import Pulse, Supervised, steady_frames
 from swapcast.realtime.worker import on_thread
 
 _GAP = 1.5  # source periods without a new frame until a sink shows its last one again
+_BLOCKED = 20.0  # seconds after which a sink that takes no picture is left out
 _SWITCH_S = 0.0005  # Python's own 5 ms would let one thread keep the others from their frames
 
 
@@ -37,10 +43,13 @@ class Finished:
     swapped: int
     guarded: int
     untouched: int
+    undecided: int = 0
+    """What may be a face and is covered until that is decided."""
 
 
 Analyse = Callable[[Frame], tuple[Face, ...]]
-Swap = Callable[[Frame, tuple[Face, ...]], Finished]
+Swap = Callable[[Frame, tuple[Face, ...] | None], Finished]
+"""Takes None where the analyser has failed: then the faces may be anywhere."""
 
 
 class Progress(Protocol):
@@ -50,7 +59,7 @@ class Progress(Protocol):
         """Take note; returns at once."""
 
 
-def run(
+def run(  # noqa: PLR0913 - the parts of a run
     source: Source,
     analyse: Analyse,
     swap: Swap,
@@ -60,25 +69,32 @@ def run(
     stop: threading.Event,
     seconds: float | None = None,
     progress: Progress | None = None,
+    cover: Cover | None = None,
 ) -> None:
     """Carry the newest frame from ``source`` to every sink until the source ends.
 
     It also ends when ``stop`` is set, and ``seconds`` after the first frame was finished. A sink
-    that fails is left out, with an event, as long as another one is there.
+    that fails is left out, with an event, as long as another one is there. ``cover`` is the user's
+    panic button.
 
     Raises
     ------
     SwapcastError
-        What the source, the analyser or the swapper raised, or what the last sink did.
+        What the source raised, a stage that crashes or hangs for ever, or the last sink.
     """
+    analysing = Supervised("the analyser", analyse, meter)
+    swapping = Supervised("the swap", swap, meter)
+    cover = cover or Cover()
     with ExitStack() as stack, _quick_switching():
-        outlets = [stack.enter_context(_outlet(sink, meter)) for sink in sinks]
-        frames = stack.enter_context(on_thread("capture", lambda: _capture(source, meter)))
+        outlets = [stack.enter_context(_outlet(sink, cover, meter)) for sink in sinks]
+        frames = stack.enter_context(
+            on_thread("capture", lambda: _capture(steady_frames(source, meter, stop), meter))
+        )
         analysed = stack.enter_context(
-            on_thread("analyse", lambda: _analyse(frames, analyse, meter))
+            on_thread("analyse", lambda: _analyse(frames, analysing, meter))
         )
         numbers = stack.enter_context(
-            on_thread("swap", lambda: _swap(analysed, swap, outlets, meter))
+            on_thread("swap", lambda: _swap(analysed, swapping, outlets, meter))
         )
         # Runs first: the threads end one after the other, from the source on.
         stack.callback(frames.close)
@@ -93,6 +109,8 @@ def run(
                 ends = meter.clock() + seconds
             if progress is not None and number is not None:
                 progress(meter, number)
+            analysing.pulse.check()
+            swapping.pulse.check()
             _check(outlets, meter)
     for outlet in outlets:
         if outlet.error is not None:
@@ -112,13 +130,13 @@ def convert(
     """Carry every frame of ``source`` to ``sink``, in order."""
     meter.sinks[sink.name] = SinkCounts()
     with sink:
-        for frame in _capture(source, meter):
+        for frame in _capture(source.frames(), meter):
             if stop.is_set():
                 break
             with meter.timing("analyse"):
                 faces = analyse(frame)
             finished = swap(frame, faces)
-            meter.saw(finished.swapped, finished.guarded, finished.untouched)
+            _saw(finished, meter)
             with meter.timing("emit"):
                 sink.write(finished.pictures[sink.colour])
             _emitted(sink, finished, frame.captured_at, frame.period, meter)
@@ -133,15 +151,18 @@ class _Outlet:
     sink: Sink
     door: Latest[Finished]
     thread: Latest[None]
+    pulse: Pulse
     error: BaseException | None = None
 
 
 @contextmanager
-def _outlet(sink: Sink, meter: Meter) -> Iterator[_Outlet]:
+def _outlet(sink: Sink, cover: Cover, meter: Meter) -> Iterator[_Outlet]:
     door: Latest[Finished] = Latest()
+    pulse = Pulse(f"sink {sink.name}", _BLOCKED)
     meter.sinks[sink.name] = SinkCounts()
-    with on_thread(f"emit {sink.name}", lambda: _emit(sink, door, meter)) as thread:
-        outlet = _Outlet(sink, door, thread)
+    name = f"emit {sink.name}"
+    with on_thread(name, lambda: _emit(sink, door, cover, pulse, meter), grace=_BLOCKED) as thread:
+        outlet = _Outlet(sink, door, thread, pulse)
         try:
             yield outlet
         finally:
@@ -153,27 +174,39 @@ def _outlet(sink: Sink, meter: Meter) -> Iterator[_Outlet]:
 
 def _ended(outlet: _Outlet) -> Iterator[None]:
     """Wait for the end of an outlet's thread, keeping its error."""
+    until = time.monotonic() + _BLOCKED
     try:
-        yield from outlet.thread
+        while time.monotonic() < until and not outlet.pulse.stuck:
+            outlet.thread.get(timeout=0.1)
+            yield
+    except Closed:
+        return
     except SinkError as error:
         outlet.error = error
 
 
-def _emit(sink: Sink, door: Latest[Finished], meter: Meter) -> Iterator[None]:
+def _emit(
+    sink: Sink, door: Latest[Finished], cover: Cover, pulse: Pulse, meter: Meter
+) -> Iterator[None]:
     """Write each newest frame; show the last one again where the sink's readers need a cadence."""
     last: Picture | None = None
+    veil, came = Veil(), 0.0
     try:
         with sink:
             while True:
                 wait = _GAP * last.period if sink.fills_gaps and last is not None else None
                 finished = door.get(timeout=wait)
-                if finished is None and last is not None:
-                    sink.write(last)
+                if finished is not None:
+                    last, came = finished.pictures[sink.colour], meter.clock()
+                if last is None:
+                    continue
+                kind = cover.wanted(meter.clock() - came)
+                with pulse.busy(), meter.timing(f"emit {sink.name}"):
+                    sink.write(last if kind is None else veil(last, kind))
+                meter.covered(sink.name, kind)
+                if finished is None:
                     meter.repeated(sink.name)
-                elif finished is not None:
-                    last = finished.pictures[sink.colour]
-                    with meter.timing(f"emit {sink.name}"):
-                        sink.write(last)
+                else:
                     _emitted(sink, finished, last.captured_at, last.period, meter)
     finally:
         door.close()
@@ -188,17 +221,21 @@ def _emitted(
     meter.handed_over(sink.name, captured_at, period, acted=acted, swapped=swapped)
 
 
-def _capture(source: Source, meter: Meter) -> Iterator[Frame]:
+def _saw(finished: Finished, meter: Meter) -> None:
+    meter.saw(finished.swapped, finished.guarded, finished.untouched, undecided=finished.undecided)
+
+
+def _capture(frames: Iterator[Frame], meter: Meter) -> Iterator[Frame]:
     first: int | None = None
-    for frame in source.frames():
+    for frame in frames:
         first = frame.number if first is None else first
         meter.captured = frame.number - first + 1
         yield frame
 
 
 def _analyse(
-    frames: Latest[Frame], analyse: Analyse, meter: Meter
-) -> Iterator[tuple[Frame, tuple[Face, ...]]]:
+    frames: Latest[Frame], analyse: Supervised[tuple[Face, ...]], meter: Meter
+) -> Iterator[tuple[Frame, tuple[Face, ...] | None]]:
     for frame in frames:
         with meter.timing("analyse"):
             faces = analyse(frame)
@@ -206,15 +243,17 @@ def _analyse(
 
 
 def _swap(
-    analysed: Latest[tuple[Frame, tuple[Face, ...]]],
-    swap: Swap,
+    analysed: Latest[tuple[Frame, tuple[Face, ...] | None]],
+    swap: Supervised[Finished],
     outlets: Sequence[_Outlet],
     meter: Meter,
 ) -> Iterator[int]:
     """Swap each newest frame and hand it to every sink that still takes frames."""
     for frame, faces in analysed:
         finished = swap(frame, faces)
-        meter.saw(finished.swapped, finished.guarded, finished.untouched)
+        if finished is None:
+            continue
+        _saw(finished, meter)
         taken = 0
         for outlet in outlets:
             try:
@@ -230,6 +269,13 @@ def _swap(
 def _check(outlets: Sequence[_Outlet], meter: Meter) -> None:
     """Note sinks that have failed."""
     for outlet in outlets:
+        if outlet.error is None and outlet.pulse.stuck:
+            outlet.error = SinkError(
+                f"{outlet.sink.name} has taken no picture for {_BLOCKED:g} s; "
+                "see that its reader or its disk still answers, and start again"
+            )
+            outlet.door.close()
+            meter.notice(f"sink {outlet.sink.name} is left out: it hangs")
         if outlet.error is None:
             try:
                 outlet.thread.get(timeout=0)
@@ -237,7 +283,7 @@ def _check(outlets: Sequence[_Outlet], meter: Meter) -> None:
                 pass
             except SinkError as error:
                 outlet.error = error
-                meter.event(f"sink {outlet.sink.name} failed: {error}")
+                meter.notice(f"sink {outlet.sink.name} failed: {error}")
 
 
 @contextmanager

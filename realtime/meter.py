@@ -54,6 +54,10 @@ class SinkCounts:
     repeated: int = 0
     late: int = 0
     """Frames that came more than 1.5 periods after the one before."""
+    covered: int = 0
+    """Pictures that were covered whole: on the user's word, or because no new one came."""
+    cover: str | None = None
+    """How the newest one was covered."""
     first: float = 0.0
     last: float = 0.0
     """`time.monotonic` of the first and the newest distinct frame."""
@@ -65,16 +69,23 @@ class Meter:
     Parameters
     ----------
     clock : seconds, monotonic
+    say : is told, in one line each, what the user should know at once
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.clock = clock
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.clock, self._say = clock, say
         self._lock = threading.Lock()
         self._stages: dict[str, Series] = {}
         self.sinks: dict[str, SinkCounts] = {}
         self.captured = 0
         """Frames that the device gave, those that nobody took among them."""
-        self.faces = {"swapped": 0, "guarded": 0, "untouched": 0}
+        self.faces = {"swapped": 0, "guarded": 0, "undecided": 0, "untouched": 0}
+        self.guarded = 0
+        """Frames in which something was covered."""
         self.events: list[dict[str, Any]] = []
         self.started = clock()
         self.first_swap_s: float | None = None
@@ -94,6 +105,11 @@ class Meter:
         """Note that something happened: a device lost, a guard put on, a provider gone."""
         with self._lock:
             self.events.append({"at_s": round(self.clock() - self.started, 3), "event": text})
+
+    def notice(self, text: str) -> None:
+        """Note that something happened, and tell the user now."""
+        self.event(text)
+        self._say(text)
 
     def handed_over(
         self, sink: str, captured_at: float, period: float, *, acted: bool, swapped: bool = False
@@ -120,9 +136,20 @@ class Meter:
         with self._lock:
             self.sinks[sink].repeated += 1
 
-    def saw(self, swapped: int, guarded: int, untouched: int) -> None:
+    def covered(self, sink: str, kind: str | None) -> None:
+        """Note whether ``sink`` was given a picture that is covered whole."""
+        with self._lock:
+            counts = self.sinks[sink]
+            counts.covered += kind is not None
+            changed, counts.cover = kind != counts.cover, kind
+        if changed:
+            self.event(f"{sink}: the whole picture is {'covered: ' + kind if kind else 'shown'}")
+
+    def saw(self, swapped: int, guarded: int, untouched: int, *, undecided: int = 0) -> None:
         """Note what was done with the faces of one frame."""
         with self._lock:
+            self.faces["undecided"] += undecided
+            self.guarded += guarded + undecided > 0
             self.faces["swapped"] += swapped
             self.faces["guarded"] += guarded
             self.faces["untouched"] += untouched
@@ -149,6 +176,8 @@ class Meter:
                     "emitted": counts.emitted,
                     "repeated": counts.repeated,
                     "late": counts.late,
+                    "guarded": self.guarded,
+                    "covered": counts.covered,
                 },
                 "faces": dict(self.faces),
                 "latency_ms": counts.latency.milliseconds(50, 95, 99, 100),

@@ -30,6 +30,9 @@ class Engine:
     """YuNet's ONNX file, or the folder of an insightface model pack."""
     provider: Provider = "cpu"
     """What computes the swap. One that is not here is an error, never a silent fallback."""
+    fallback: bool = True
+    """If the provider fails while running, the next best one goes on, with a notice; otherwise the
+    run ends."""
     threads: int = 1
     """Processor threads of the swapper."""
     report: Path | None = None

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from swapcast.kernels.geometry import crop_affine
+from swapcast.realtime.check import Check
 from swapcast.realtime.compositor import Compositor, Paste
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.frame import Colour, Face, Frame, Picture
-from swapcast.realtime.guard import Box, Guard, GuardMode
+from swapcast.realtime.guard import Box, Guard, GuardMode, Verdict, same_place
 from swapcast.realtime.loop import Finished
 from swapcast.realtime.meter import Meter
 from swapcast.realtime.swapper import Swapper
@@ -21,10 +24,11 @@ class FaceSwap:
     ----------
     swapper : Swapper
     compositor : Compositor
+    check : looks at each frame once more before it leaves
     meter : Meter
     who : whose face is swapped: the ``largest``, or ``all``
-        The largest keeps its role while it is there, so that somebody who steps nearer to the
-        camera does not take the swap away.
+        The largest keeps its role while it is there, and while it is lost and looked for, so that
+        somebody who steps nearer to the camera does not take the swap away.
     mode : what is shown where a face should be swapped and is not
     colours : what the sinks ask for; one full-frame pass each
     """
@@ -33,17 +37,20 @@ class FaceSwap:
         self,
         swapper: Swapper,
         compositor: Compositor,
+        check: Check,
         meter: Meter,
         *,
         who: Literal["largest", "all"] = "largest",
         mode: GuardMode = "blur",
         colours: Sequence[Colour | None] = (None,),
     ) -> None:
-        self._swapper, self._compositor, self._meter = swapper, compositor, meter
+        self._swapper, self._compositor, self._check = swapper, compositor, check
+        self._meter = meter
         self._who, self._mode = who, mode
         self._colours = tuple(dict.fromkeys(colours))
-        self._guard = Guard()
+        self._guard = Guard(strangers=who == "largest")
         self._wearer = -1
+        self._size = (0, 0)
         self._shown: dict[Colour | None, Picture] = {}
         self._guarding = False
 
@@ -57,9 +64,17 @@ class FaceSwap:
         """The number format of the swap."""
         return self._swapper.precision
 
-    def __call__(self, frame: Frame, faces: tuple[Face, ...]) -> Finished:
-        """Finish one frame."""
-        chosen = self._choose(faces)
+    def restart(self) -> None:
+        """Forget what was seen: the whole picture is covered until it is known again."""
+        self._guard.forget()
+        self._swapper.restart()
+
+    def __call__(self, frame: Frame, faces: tuple[Face, ...] | None) -> Finished:
+        """Finish one frame; without ``faces`` nobody knows where they are."""
+        if (frame.width, frame.height) != self._size:
+            self._size = (frame.width, frame.height)
+            self._guard.forget()
+        chosen = self._choose(faces or ())
         pastes: list[Paste] = []
         swapped: list[Face] = []
         failed: list[Face] = []
@@ -70,11 +85,14 @@ class FaceSwap:
             except ModelError as error:
                 self._meter.event(f"a face could not be swapped: {error}")
                 failed.append(face)
-        regions = self._guard.regions(tuple(swapped), tuple(failed))
-        self._note(bool(regions))
+        others = [one for one in faces or () if not any(one is face for face in chosen)]
+        verdict = self._judge(frame, swapped, failed, others, analysed=faces is not None)
+        self._note(bool(verdict.regions))
         with self._meter.timing("composite"):
-            pictures = self._finish(frame, pastes, regions)
-        return Finished(pictures, len(swapped), len(regions), len(faces) - len(chosen))
+            pictures = self._finish(frame, pastes, verdict.regions)
+        return Finished(
+            pictures, len(swapped), verdict.guarded, verdict.untouched, verdict.undecided
+        )
 
     def _choose(self, faces: tuple[Face, ...]) -> tuple[Face, ...]:
         if self._who == "all" or not faces:
@@ -82,12 +100,21 @@ class FaceSwap:
         for face in faces:
             if face.track == self._wearer:
                 return (face,)
+        searching = self._guard.searching
+        if searching:
+            # The wearer is out of sight: it is whoever turns up there, or is new in the picture.
+            here = [face for face in faces if any(same_place(face.box, box) for box in searching)]
+            faces = tuple(here or [f for f in faces if not self._guard.is_stranger(f)])
+            if not faces:
+                return ()
         largest = max(faces, key=lambda face: float(_area(face.box)))
         self._wearer = largest.track
         return (largest,)
 
     def _swap(self, frame: Frame, face: Face) -> Paste:
         swapper, compositor, timing = self._swapper, self._compositor, self._meter.timing
+        if not (np.isfinite(face.landmarks).all() and np.isfinite(face.points).all()):
+            raise ModelError("nobody knows where it is")
         affine = crop_affine(face.points, swapper.template, swapper.size)
         with timing("crop"):
             compositor.crop(frame, affine, swapper.crop[0])
@@ -95,6 +122,27 @@ class FaceSwap:
             picture, predicted = swapper()
         with timing("mask"):
             return compositor.paste(face, swapper.crop[0], picture, predicted, affine)
+
+    def _judge(
+        self,
+        frame: Frame,
+        swapped: Sequence[Face],
+        failed: Sequence[Face],
+        others: Sequence[Face],
+        *,
+        analysed: bool,
+    ) -> Verdict:
+        """Look at the frame once more and say what must be covered."""
+        try:
+            with self._meter.timing("check"):
+                hits = self._check.hits(frame)
+                verdict = self._guard(
+                    swapped, failed, others, hits, lambda hit: self._check.look(frame, hit)
+                )
+        except ModelError as error:
+            self._meter.event(f"a frame could not be checked: {error}")
+            return self._guard.blind()
+        return verdict if analysed else self._guard.blind()
 
     def _finish(
         self, frame: Frame, pastes: Sequence[Paste], regions: Sequence[Box]

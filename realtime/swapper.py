@@ -141,7 +141,9 @@ class Swapper:
         return self._runner.precision
 
     def __enter__(self) -> "Swapper":
-        self()  # the first call is slow; it is made before the first frame
+        self._runner(
+            {"crop": self.crop}
+        )  # the first call is slow: made before any frame
         return self
 
     def __exit__(

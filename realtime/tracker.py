@@ -27,32 +27,35 @@ _REST_HZ, _GAIN, _SPEED_HZ = 1.2, 40.0, 3.0  # of the smoothing; the gain for a 
 
 
 @dataclass(frozen=True, slots=True)
-class _Pose:
+class Pose:
     """Where a crop lies: its middle, the logarithm of its side, and its angle."""
 
     values: NDArray[np.float64]
     """float64 [4]: x, y in pixels, log of the side in pixels, radians."""
 
     @staticmethod
-    def of(landmarks: Points, size: int) -> "_Pose":
+    def of(landmarks: Points, size: int) -> "Pose":
+        """Return the upright crop around landmarks."""
         affine = upright(landmarks, size).astype(np.float64)
         x, y = affine[:, :2] @ np.full(2, (size - 1) / 2) + affine[:, 2]
         scale = np.hypot(affine[0, 0], affine[1, 0])
         angle = np.arctan2(affine[1, 0], affine[0, 0])
-        return _Pose(np.array([x, y, np.log(scale * size), angle]))
+        return Pose(np.array([x, y, np.log(scale * size), angle]))
 
     @property
     def side(self) -> float:
+        """Pixels."""
         return float(np.exp(self.values[2]))
 
     def affine(self, size: int) -> Affine:
+        """Map a crop of ``size`` pixels to the frame."""
         x, y, _, angle = self.values
         cos, sin = np.cos(angle) * self.side / size, np.sin(angle) * self.side / size
         linear = np.array([[cos, -sin], [sin, cos]])
         shift = np.array([x, y]) - linear @ np.full(2, (size - 1) / 2)
         return np.column_stack([linear, shift]).astype(np.float32)
 
-    def away(self, other: "_Pose") -> float:
+    def away(self, other: "Pose") -> float:
         """Return how far another crop lies off, in sides: shift, or change of size or angle."""
         gap = self.values - other.values
         gap[3] = _turn(gap[3])
@@ -64,7 +67,7 @@ def _turn(angle: float) -> float:
     return float((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
-def _smoothing(pose: _Pose) -> OneEuro:
+def _smoothing(pose: Pose) -> OneEuro:
     """Near and far faces are treated alike: speed counts in sides of the crop."""
     return OneEuro(rest=_REST_HZ, gain=_GAIN / pose.side, speed_rest=_SPEED_HZ)
 
@@ -72,7 +75,7 @@ def _smoothing(pose: _Pose) -> OneEuro:
 @dataclass(slots=True)
 class _Track:
     number: int
-    pose: _Pose
+    pose: Pose
     at: float
     seen_at: float
     seen: Landmarks
@@ -80,9 +83,9 @@ class _Track:
     points: Points
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
 
-    def predicted(self, at: float) -> _Pose:
+    def predicted(self, at: float) -> Pose:
         """Go on at the same speed, for at most a tenth of a second."""
-        return _Pose(self.pose.values + self.velocity * min(at - self.seen_at, 0.1))
+        return Pose(self.pose.values + self.velocity * min(at - self.seen_at, 0.1))
 
     @property
     def in_sight(self) -> bool:
@@ -127,6 +130,10 @@ class Tracker:
         """Whether every face known is in sight, and there is one."""
         return bool(self._tracks) and all(track.in_sight for track in self._tracks)
 
+    def forget(self) -> None:
+        """Let go of every face; the next one gets a new number."""
+        self._tracks.clear()
+
     def __call__(self, frame: Frame) -> tuple[Face, ...]:
         """Find the faces known so far in the next frame; those out of sight are left out."""
         if (frame.width, frame.height) != self._shape:
@@ -144,7 +151,7 @@ class Tracker:
         for detection in detections:
             if self._known(detection):
                 continue
-            seen, pose = self._closer(frame, _placed(detection))
+            seen, pose = closer(self._look, self._size, frame, placed(detection))
             if seen.presence >= _BORN:
                 self._welcome(frame, seen, pose)
         self._merge()
@@ -158,7 +165,7 @@ class Tracker:
         in_sight = [track for track in self._tracks if track.in_sight]
         return any(_same(track.box, detection.box) for track in in_sight)
 
-    def _welcome(self, frame: Frame, seen: Landmarks, pose: _Pose) -> None:
+    def _welcome(self, frame: Frame, seen: Landmarks, pose: Pose) -> None:
         """Start a track, or take up the one that was lost nearest by."""
         at, smooth = frame.captured_at, _smoothing(pose)
         lost = [track for track in self._tracks if not track.in_sight]
@@ -173,20 +180,9 @@ class Tracker:
         self._tracks.append(track)
         self._tracks.sort(key=lambda track: track.number)
 
-    def _closer(self, frame: Frame, pose: _Pose, looks: int = 3) -> tuple[Landmarks, _Pose]:
-        """Look where a face should be, and again from nearer as long as it lies off the middle."""
-        for _ in range(looks):
-            seen = self._look(frame, pose.affine(self._size))
-            found = _Pose.of(seen.points, self._size)
-            off = pose.away(found)
-            if seen.presence < _KEPT or off < _FAR:
-                break
-            pose = found
-        return seen, found
-
     def _follow(self, track: _Track, frame: Frame) -> None:
         at, expected = frame.captured_at, track.predicted(frame.captured_at)
-        seen, pose = self._closer(frame, expected, looks=2)
+        seen, pose = closer(self._look, self._size, frame, expected, looks=2)
         track.at = at
         if seen.presence < _KEPT or not self._inside(pose) or expected.away(pose) > 0.5:
             return
@@ -197,7 +193,7 @@ class Tracker:
         track.pose, track.seen, track.seen_at = pose, seen, at
         track.points = track.smooth(seen.points, at)
 
-    def _inside(self, pose: _Pose) -> bool:
+    def _inside(self, pose: Pose) -> bool:
         x, y = pose.values[:2]
         width, height = self._shape
         return bool(0 <= x < width and 0 <= y < height and pose.side > _SMALLEST)
@@ -211,7 +207,21 @@ class Tracker:
         self._tracks = kept
 
 
-def _placed(detection: Detection) -> _Pose:
+def closer(
+    look: Look, size: int, frame: Frame, pose: Pose, looks: int = 3
+) -> tuple[Landmarks, Pose]:
+    """Look where a face should be, and again from nearer as long as it lies off the middle."""
+    for _ in range(looks):
+        seen = look(frame, pose.affine(size))
+        found = Pose.of(seen.points, size)
+        off = pose.away(found)
+        if seen.presence < _KEPT or off < _FAR:
+            break
+        pose = found
+    return seen, found
+
+
+def placed(detection: Detection) -> Pose:
     """Guess the crop from a detector's box, which reaches higher than the landmarks do."""
     eyes, mouth = detection.points[:2].mean(0), detection.points[3:].mean(0)
     down = (mouth - eyes).astype(np.float64)
@@ -220,7 +230,7 @@ def _placed(detection: Detection) -> _Pose:
     side = _BOX_SIDE * np.sqrt(max(right - left, 1.0) * max(bottom - top, 1.0))
     lower = _BOX_LOWER * side * np.array([-np.sin(angle), np.cos(angle)])
     middle = np.array([left + right, top + bottom]) / 2 + lower
-    return _Pose(np.array([*middle, np.log(side), angle]))
+    return Pose(np.array([*middle, np.log(side), angle]))
 
 
 def _same(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:

@@ -1,5 +1,6 @@
 """Show finished pictures in a window on this machine's screen."""
 
+from collections.abc import Callable
 from types import TracebackType
 
 import cv2
@@ -9,7 +10,10 @@ from swapcast.realtime.frame import Colour, Picture
 
 
 class WindowSink:
-    """A window named Swapcast; when the user closes it, it stays closed."""
+    """A window named Swapcast; when the user closes it, it stays closed.
+
+    Keys pressed in it go to ``on_key``: `swapcast.realtime.cover.Cover.key` covers the picture.
+    """
 
     name = "window"
     colour: Colour | None = Colour("bt601", full_range=False)  # what OpenCV's conversion assumes
@@ -18,6 +22,8 @@ class WindowSink:
 
     def __init__(self) -> None:
         self._closed = False
+        self.on_key: Callable[[str], None] = lambda _: None
+        """Is told each key that is pressed in the window."""
 
     def __enter__(self) -> "WindowSink":
         """Open the window.
@@ -42,7 +48,9 @@ class WindowSink:
             return
         planes = picture.data.reshape(picture.height * 3 // 2, picture.width)
         cv2.imshow(self._title, cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420))
-        cv2.waitKey(1)
+        pressed = cv2.waitKey(1)
+        if pressed >= 0:
+            self.on_key(chr(pressed & 0xFF))
         self._closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
 
     def __exit__(

@@ -5,18 +5,22 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from swapcast.realtime.errors import SwapcastError
 from swapcast.realtime.mailbox import Closed, Latest
 
 T = TypeVar("T")
 
 
 @contextmanager
-def on_thread(name: str, produce: Callable[[], Iterable[T]]) -> Iterator[Latest[T]]:
+def on_thread(
+    name: str, produce: Callable[[], Iterable[T]], *, grace: float = 5.0
+) -> Iterator[Latest[T]]:
     """Consume ``produce()`` on a thread of its own for the length of the ``with`` block.
 
     The block reads the items from the door it is given. Whatever ``produce`` raises is raised
     there, in the reader. Leaving the block closes the door and waits for the thread, so
-    ``produce`` must yield or return within about a second.
+    ``produce`` must yield or return within about a second. A thread that hangs in a driver cannot
+    be ended; it is left behind with an error, and does not keep the process from ending.
 
     Parameters
     ----------
@@ -24,6 +28,13 @@ def on_thread(name: str, produce: Callable[[], Iterable[T]]) -> Iterator[Latest[
         Of the thread, as debuggers and ``top -H`` show it.
     produce : callable
         Gives the items; its ``finally`` blocks run on the thread.
+    grace : seconds
+        That the thread may take to end.
+
+    Raises
+    ------
+    SwapcastError
+        If it does not end, unless another error is on its way.
     """
     door: Latest[T] = Latest()
 
@@ -38,10 +49,12 @@ def on_thread(name: str, produce: Callable[[], Iterable[T]]) -> Iterator[Latest[
         else:
             door.close()
 
-    thread = threading.Thread(target=pump, name=name)
+    thread = threading.Thread(target=pump, name=name, daemon=True)
     thread.start()
     try:
         yield door
     finally:
         door.close()
-        thread.join()
+        thread.join(grace)
+    if thread.is_alive():
+        raise SwapcastError(f"{name} hangs and was left behind; look at its device or driver")

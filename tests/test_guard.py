@@ -1,60 +1,206 @@
+"""What the guard covers, and for how long it doubts."""
+
 import numpy as np
+import pytest
 
+from swapcast.realtime.detector import Detection
 from swapcast.realtime.frame import Face
-from swapcast.realtime.guard import Guard
+from swapcast.realtime.guard import Guard, covers
+from swapcast.realtime.landmarks import Landmarks
+
+POINTS = np.float32([[0.3, 0.35], [0.7, 0.35], [0.5, 0.55], [0.35, 0.75], [0.65, 0.75]])
 
 
-def face(left, top, size=100, track=1):
-    box = np.array([left, top, left + size, top + size], np.float32)
-    points = np.zeros((5, 2), np.float32)
-    return Face(box, 1.0, points, np.zeros((68, 2), np.float32), np.ones(68, np.float32), track)
+def box(left, top, size=100):
+    return np.array([left, top, left + size, top + size], np.float32)
 
 
-def covers(region, box):
-    return (region[:2] <= box[:2]).all() and (region[2:] >= box[2:]).all()
+def face(left, top, size=100, track=1, score=1.0):
+    points = np.float32([left, top]) + np.float32(size) * POINTS
+    landmarks = np.repeat(points[2:3], 68, 0)
+    return Face(box(left, top, size), score, points, landmarks, np.ones(68, np.float32), track)
 
 
-def test_a_swapped_face_needs_no_guard():
+def hit(left, top, size=100, score=0.3):
+    return Detection(box(left, top, size), score, np.float32([left, top]) + size * POINTS)
+
+
+def looks(presence, points=None):
+    """A closer look that always sees the same."""
+    points = np.zeros((68, 2), np.float32) - 1000 if points is None else points
+    return lambda hit: Landmarks(points, np.ones(68, np.float32), presence)
+
+
+def judge(guard, *, swapped=(), failed=(), others=(), hits=(), presence=0.0):
+    return guard(swapped, failed, others, hits, looks(presence))
+
+
+def settled(guard=None, **settings):
+    """A guard for whom the wearer's swap sits where the check saw a face."""
+    guard = guard or Guard(**settings)
+    for _ in range(4):
+        judge(guard, swapped=[face(100, 100)], hits=[hit(100, 100)])
+    return guard
+
+
+def covered(verdict, place):
+    return everywhere(verdict) or any(
+        (region[:2] <= place[:2]).all() and (region[2:] >= place[2:]).all()
+        for region in verdict.regions
+    )
+
+
+def everywhere(verdict):
+    return len(verdict.regions) == 1 and not np.isfinite(verdict.regions[0]).any()
+
+
+def test_a_swap_where_the_check_sees_a_face_needs_no_guard():
+    verdict = judge(Guard(), swapped=[face(10, 10)], hits=[hit(12, 8)])
+    assert verdict.regions == ()
+
+
+def test_at_the_start_everything_is_covered_until_three_checks_were_clean():
     guard = Guard()
-    assert guard.regions((face(10, 10),), ()) == ()
+    shown = [bool(judge(guard).regions) for _ in range(5)]
+    assert everywhere(Guard().blind())
+    assert shown == [True, True, False, False, False]
+
+
+def test_a_frame_that_could_not_be_checked_is_covered_and_so_is_what_follows():
+    guard = settled()
+    assert everywhere(guard.blind())
+    assert everywhere(judge(guard))
+
+
+def test_a_swap_that_sits_elsewhere_than_the_face_does_not_count():
+    guard = settled()
+    verdict = judge(guard, swapped=[face(180, 100)], hits=[hit(100, 100)], presence=0.99)
+    assert covered(verdict, box(100, 100))
 
 
 def test_a_face_that_could_not_be_swapped_is_covered_with_a_margin():
-    failed = face(10, 10)
-    (region,) = Guard().regions((), (failed,))
-    assert covers(region, failed.box)
-    assert region[0] < failed.box[0]
+    verdict = judge(settled(), failed=[face(100, 100)], hits=[hit(100, 100)])
+    (region,) = verdict.regions
+    assert covered(verdict, box(100, 100))
+    assert region[0] < 100
+    assert verdict.guarded == 1
 
 
 def test_a_lost_face_stays_covered_and_its_region_grows():
-    guard = Guard()
-    last = face(100, 100)
-    guard.regions((last,), ())
+    guard = settled()
     sizes = []
     for moved in range(10):
-        (region,) = guard.regions((), ())
-        assert covers(region, face(100 + 2 * moved, 100).box)
-        sizes.append(region[2] - region[0])
+        verdict = judge(guard)
+        assert covered(verdict, box(100 + 2 * moved, 100))
+        sizes.append(verdict.regions[0][2] - verdict.regions[0][0])
     assert sizes == sorted(sizes)
     assert sizes[-1] > sizes[0]
 
 
-def test_the_guard_ends_after_many_clean_frames():
-    guard = Guard()
-    guard.regions((face(100, 100),), ())
-    covered = [bool(guard.regions((), ())) for _ in range(30)]
-    assert covered[:15] == [True] * 15
-    assert not any(covered[15:])
+def test_the_guard_ends_after_many_clean_checks():
+    guard = settled()
+    shown = [bool(judge(guard).regions) for _ in range(30)]
+    assert shown[:15] == [True] * 15
+    assert not any(shown[15:])
+
+
+def test_a_lost_face_that_the_check_still_sees_is_covered_as_long_as_it_is_there():
+    guard = settled()
+    for moved in range(60):
+        verdict = judge(guard, hits=[hit(100 + 4 * moved, 100)], presence=0.5)
+        assert covered(verdict, box(100 + 4 * moved, 100))
 
 
 def test_the_guard_ends_when_the_face_is_found_again_under_another_track():
-    guard = Guard()
-    guard.regions((face(100, 100),), ())
-    assert guard.regions((), ())
-    assert guard.regions((face(110, 100, track=2),), ()) == ()
+    guard = settled()
+    assert judge(guard).regions
+    verdict = judge(guard, swapped=[face(110, 100, track=2)], hits=[hit(110, 100)])
+    assert verdict.regions == ()
 
 
 def test_another_face_elsewhere_does_not_end_it():
+    guard = settled()
+    judge(guard, swapped=[face(900, 100, track=2)], hits=[hit(900, 100)])
+    verdict = judge(guard, swapped=[face(900, 100, track=2)], hits=[hit(900, 100)])
+    assert covered(verdict, box(100, 100))
+
+
+def test_wallpaper_is_covered_for_a_moment_and_never_again():
+    guard = settled()
+    wearer = {"swapped": [face(100, 100)]}
+    shown = []
+    for _ in range(60):
+        verdict = judge(guard, **wearer, hits=[hit(100, 100), hit(500, 100)], presence=0.05)
+        shown.append(covered(verdict, box(500, 100)))
+    assert shown[0]
+    assert 0 < sum(shown) <= 5
+    assert verdict.undecided == 0
+
+
+def test_wallpaper_that_turns_out_to_be_a_face_is_covered_again():
+    guard = settled(strangers=False)
+    there = {"swapped": [face(100, 100)], "hits": [hit(100, 100), hit(500, 100)]}
+    for _ in range(6):
+        judge(guard, **there, presence=0.05)
+    verdicts = [judge(guard, **there, presence=0.6) for _ in range(20)]
+    assert covered(verdicts[-1], box(500, 100))
+
+
+def test_a_face_beside_a_confirmed_wearer_is_decided_to_be_a_stranger():
+    guard = settled(strangers=True)
+    there = {"swapped": [face(100, 100)], "hits": [hit(100, 100), hit(500, 100, score=0.9)]}
+    verdicts = [judge(guard, **there, presence=0.99) for _ in range(8)]
+    assert covered(verdicts[0], box(500, 100))
+    assert verdicts[0].undecided == 1
+    assert not any(covered(verdict, box(500, 100)) for verdict in verdicts[5:])
+    assert verdicts[-1].untouched == 1
+
+
+def test_when_everybody_is_swapped_nobody_is_a_stranger():
+    guard = settled(strangers=False)
+    there = {"swapped": [face(100, 100)], "hits": [hit(100, 100), hit(500, 100)]}
+    verdicts = [judge(guard, **there, presence=0.99) for _ in range(40)]
+    assert all(covered(verdict, box(500, 100)) for verdict in verdicts)
+
+
+@pytest.mark.parametrize("presence", [0.5, 0.99])
+def test_without_a_wearer_whatever_looks_like_a_face_stays_covered(presence):
     guard = Guard()
-    guard.regions((face(100, 100),), ())
-    assert len(guard.regions((face(900, 100, track=2),), ())) == 1
+    verdicts = [judge(guard, hits=[hit(500, 100)], presence=presence) for _ in range(60)]
+    assert all(covered(verdict, box(500, 100)) for verdict in verdicts)
+
+
+def test_what_the_detector_is_sure_of_is_never_wallpaper():
+    guard = settled(strangers=False)
+    there = {"swapped": [face(100, 100)], "hits": [hit(100, 100), hit(500, 100, score=0.7)]}
+    verdicts = [judge(guard, **there, presence=0.0) for _ in range(40)]
+    assert all(covered(verdict, box(500, 100)) for verdict in verdicts)
+
+
+def test_a_chin_of_the_swapped_face_is_not_taken_for_another_one():
+    guard = settled()
+    wearer = face(100, 100)
+    landmarks = np.zeros((68, 2), np.float32)
+    landmarks[36:42], landmarks[42:48] = wearer.points[0], wearer.points[1]
+    landmarks[30], landmarks[48], landmarks[54] = wearer.points[2:]
+    for _ in range(10):
+        verdict = guard(
+            [wearer], [], [], [hit(100, 100), hit(120, 160, 50)], looks(0.99, landmarks)
+        )
+    assert verdict.regions == ()
+
+
+def test_a_stranger_takes_no_verdict_along_into_the_region_of_the_lost_wearer():
+    guard = settled()
+    there = {"hits": [hit(100, 100), hit(500, 100, score=0.9)]}
+    for _ in range(8):
+        judge(guard, swapped=[face(100, 100)], **there, presence=0.99)
+    verdict = judge(guard, **there, presence=0.99)
+    assert covered(verdict, box(100, 100))
+    assert verdict.untouched == 1
+
+
+def test_points_decide_whether_a_swap_covers_a_hit():
+    assert covers(face(100, 100), hit(104, 97))
+    assert not covers(face(100, 100), hit(150, 100))
+    assert not covers(face(100, 100), hit(100, 100, size=300))

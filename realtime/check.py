@@ -1,0 +1,98 @@
+"""The check that every frame passes before it leaves: it looks for faces that nobody swapped."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from swapcast.export.runners import open_runner
+from swapcast.realtime.detector import Detection, detector
+from swapcast.realtime.frame import Frame
+from swapcast.realtime.landmarks import Landmarks, landmark_net
+from swapcast.realtime.runner import OpenNetwork
+from swapcast.realtime.tracker import Look, closer, placed
+
+THRESHOLD = 0.1
+"""Score from which something may be a face: every annotated face of the test clips lies above."""
+
+_PIXELS = 192 * 160  # of the small picture at most: what fits into two milliseconds
+
+
+class Check(Protocol):
+    """Looks at one frame on its own, with networks of its own."""
+
+    def hits(self, frame: Frame) -> tuple[Detection, ...]:
+        """Return whatever may be a face, the surest first.
+
+        Raises
+        ------
+        ModelError
+            If the frame could not be checked.
+        """
+        ...
+
+    def look(self, frame: Frame, hit: Detection) -> Landmarks:
+        """Look closely at one hit.
+
+        Raises
+        ------
+        ModelError
+            If it could not be looked at.
+        """
+        ...
+
+
+class FaceCheck:
+    """The bundled detector on a smaller picture with a low threshold: misses less, doubts more.
+
+    Parameters
+    ----------
+    detect : callable
+        Finds what may be a face.
+    look : callable
+        Reads the landmarks of one crop: a `LandmarkNet`.
+    size : int
+        Side of that crop, pixels.
+    """
+
+    def __init__(
+        self, detect: Callable[[Frame], tuple[Detection, ...]], look: Look, size: int
+    ) -> None:
+        self._detect, self._look, self._size = detect, look, size
+
+    def hits(self, frame: Frame) -> tuple[Detection, ...]:
+        """Return whatever may be a face, the surest first."""
+        return self._detect(frame)
+
+    def look(self, frame: Frame, hit: Detection) -> Landmarks:
+        """Look closely at one hit."""
+        return closer(self._look, self._size, frame, placed(hit), looks=2)[0]
+
+
+def face_check(
+    *,
+    open_detector: OpenNetwork = open_runner,
+    open_landmarks: OpenNetwork = open_runner,
+) -> FaceCheck:
+    """Open the bundled networks a second time, for the check alone, on one processor core.
+
+    Raises
+    ------
+    ModelError
+        If the installed package lacks them.
+    """
+    detect = detector(
+        threshold=THRESHOLD,
+        long_side=long_side,
+        name="the guard's detector",
+        open_network=open_detector,
+    )
+    look = landmark_net(name="the guard's landmark network", open_network=open_landmarks)
+    return FaceCheck(detect, look, look.size)
+
+
+def long_side(width: int, height: int) -> int:
+    """Return the longer side of the small picture for frames of one size, in pixels: 160…224."""
+    for side in (224, 192):
+        small = side * min(width, height) / max(width, height)
+        if side * 32 * -(-int(small + 0.5) // 32) <= _PIXELS:
+            return side
+    return 160

@@ -1,0 +1,156 @@
+"""Lets `swapcast ctl` reach the programs that run: a socket that only this user may open."""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
+from typing import Any
+
+from swapcast.realtime.cover import Cover, Order
+from swapcast.realtime.errors import SettingError, SwapcastError
+from swapcast.realtime.meter import Meter
+from swapcast.realtime.worker import on_thread
+
+ORDERS: Sequence[Order] = ("slate", "blur", "resume")
+
+_ANSWER_S = 1.0  # that the other side may take to send one word
+_LONGEST = 64  # bytes of a word
+
+
+def folder() -> Path:
+    """Return the folder of this user's sockets, which nobody else may enter.
+
+    Raises
+    ------
+    SwapcastError
+        If somebody else made it.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    path = Path(runtime or tempfile.gettempdir())
+    path /= "swapcast" if runtime else f"swapcast-{os.getuid()}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077 or path.is_symlink():
+        raise SwapcastError(
+            f"{path} belongs to somebody else or is open to others, so nobody can be trusted "
+            f"there: remove it, or chmod 700 {path}"
+        )
+    return path
+
+
+@contextmanager
+def controlled(cover: Cover, meter: Meter) -> Iterator[None]:
+    """Answer to `swapcast ctl` for the length of the ``with`` block.
+
+    One word comes in, bytes, never a pickled object: ``slate``, ``blur``, ``resume``, ``status``.
+    One line of JSON goes back.
+    """
+    if sys.platform == "win32":
+        address = rf"\\.\pipe\swapcast-{os.getpid()}"
+    else:
+        address = str(folder() / f"{os.getpid()}.sock")
+        Path(address).unlink(missing_ok=True)  # of a program of this number that was killed
+    with Listener(address) as listener:
+        if sys.platform != "win32":
+            Path(address).chmod(0o600)
+        closing: list[bool] = []
+        with on_thread("control", lambda: _serve(listener, cover, meter, closing)):
+            try:
+                yield
+            finally:
+                closing.append(True)
+                with suppress(OSError), Client(address):
+                    pass  # wakes the thread, which waits for somebody to call
+
+
+def _serve(
+    listener: Listener, cover: Cover, meter: Meter, closing: Sequence[bool]
+) -> Iterator[None]:
+    while not closing:
+        with suppress(OSError, EOFError), listener.accept() as caller:
+            # Who says nothing for a second, or too much, is not listened to.
+            if not closing and caller.poll(_ANSWER_S):
+                word = caller.recv_bytes(_LONGEST).decode("ascii", "replace")
+                caller.send_bytes(json.dumps(_obey(word, cover, meter)).encode())
+    yield
+
+
+def _obey(word: str, cover: Cover, meter: Meter) -> Mapping[str, Any]:
+    order = next((one for one in ORDERS if one == word), None)
+    if order is not None:
+        cover.order(order)
+        meter.event(f"ctl: {order}")
+    elif word != "status":
+        return {"error": f"no order {word[:16]!r}; there are {', '.join(ORDERS)}, status"}
+    return {
+        "pid": os.getpid(),
+        "cover": cover.ordered or "none",
+        "faces": dict(meter.faces),
+        "sinks": {
+            name: {"emitted": counts.emitted, "repeated": counts.repeated, "covered": counts.cover}
+            for name, counts in list(meter.sinks.items())
+        },
+    }
+
+
+def running() -> list[str]:
+    """Return the addresses of the programs that run; sockets left by killed ones are removed."""
+    if sys.platform == "win32":
+        names = [name for name in os.listdir(r"\\.\pipe") if name.startswith("swapcast-")]
+        return [rf"\\.\pipe\{name}" for name in names]
+    return [str(path) for path in sorted(folder().glob("*.sock"))]
+
+
+def ask(address: str, word: str) -> Mapping[str, Any] | None:
+    """Send one word to a program; ``None`` if nobody listens there any more.
+
+    Raises
+    ------
+    SwapcastError
+        If it does not answer.
+    """
+    try:
+        caller: Connection = Client(address)
+    except (FileNotFoundError, ConnectionRefusedError):
+        Path(address).unlink(missing_ok=True)
+        return None
+    with caller:
+        caller.send_bytes(word.encode())
+        try:
+            answer: Mapping[str, Any] | None = (
+                json.loads(caller.recv_bytes(1 << 16)) if caller.poll(2 * _ANSWER_S) else None
+            )
+        except (OSError, EOFError, ValueError) as error:
+            raise SwapcastError(
+                f"{address} gave no answer: {error}; end it by its number"
+            ) from error
+    if answer is None:
+        raise SwapcastError(f"{address} gives no answer; end the program by its number")
+    return answer
+
+
+def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
+    """Run `swapcast ctl slate | blur | resume | status`.
+
+    Raises
+    ------
+    SettingError
+        If it is another word.
+    SwapcastError
+        If nothing runs.
+    """
+    usage = f"usage: swapcast ctl {' | '.join(ORDERS)} | status"
+    if list(argv) in (["-h"], ["--help"]):
+        say(usage)
+        return
+    if len(argv) != 1 or argv[0] not in (*ORDERS, "status"):
+        raise SettingError(usage)
+    answers = [answer for address in running() if (answer := ask(address, argv[0])) is not None]
+    if not answers:
+        raise SwapcastError("no `swapcast live` runs here; start one first")
+    for answer in answers:
+        say(json.dumps(answer))
