@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 from swapcast.export.parity import (
     ParityError,
@@ -23,7 +24,6 @@ from swapcast.export.parity import (
 )
 from swapcast.models.architectures import load_model
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
-from swapcast.models.shared_autoencoder import OneIdentity
 from swapcast.models.training import CHECKPOINT
 
 OPSET = 18
@@ -64,10 +64,11 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
             f"{run} has no identity {identity!r}; it has {', '.join(checkpoint.identities)}"
         )
     trained = load_model(checkpoint)
-    model = OneIdentity(trained, identity).eval()
+    model = trained.swapper(identity).eval()
     about = _about(checkpoint, identity)
-    size = int(about["size"])
-    outputs = ["face", "mask"] if trained.settings.mask else ["face"]
+    size = trained.size
+    with torch.no_grad():
+        outputs = ["face", "mask"][: len(model(torch.zeros(1, 3, size, size)))]
     proto = _to_proto(model, size, outputs)
     if precision == "fp16":
         halve_weights(proto)
@@ -87,7 +88,7 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
     return Exported(network, about, parity)
 
 
-def _to_proto(model: OneIdentity, size: int, outputs: list[str]) -> onnx.ModelProto:
+def _to_proto(model: nn.Module, size: int, outputs: list[str]) -> onnx.ModelProto:
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     with warnings.catch_warnings():

@@ -6,27 +6,21 @@ from collections.abc import Sequence
 
 import tyro
 
+from swapcast.models.architectures import READY
 from swapcast.models.checkpoint import CheckpointError
 from swapcast.models.faces import FaceSetError
-from swapcast.models.shared_autoencoder import PRESETS
+from swapcast.models.train_run import train
 from swapcast.models.train_settings import TrainingError, TrainSettings
-from swapcast.models.training import train
-
-DESCRIPTIONS = {
-    "published-64": "The DeepFakes autoencoder as published, 64 pixels.",
-    "published-128": "The same with one halving more, 128 pixels.",
-    "live-128": "Narrow, with masks: 128 pixels at webcam rate on one processor core.",
-}
 
 
 def read_settings(args: Sequence[str]) -> TrainSettings:
     """Read the training's settings from a command line: ``MODEL --data … --out RUN …``."""
     configs = {
         name: (
-            DESCRIPTIONS[name],
-            TrainSettings(data=tyro.MISSING, out=tyro.MISSING, model=preset),
+            preset.about,
+            TrainSettings(data=tyro.MISSING, out=tyro.MISSING, model=preset.settings),
         )
-        for name, preset in PRESETS.items()
+        for name, preset in READY.items()
     }
     return tyro.extras.overridable_config_cli(configs, prog="swapcast train", args=list(args))
 

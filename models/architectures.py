@@ -1,15 +1,48 @@
 """Which swap networks there are, and how one is made again from its checkpoint."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from swapcast.models.checkpoint import Checkpoint, CheckpointError
-from swapcast.models.shared_autoencoder import AutoencoderSettings, SharedAutoencoder
+from swapcast.models.shared_autoencoder import (
+    PRESETS,
+    AutoencoderSettings,
+    SharedAutoencoder,
+)
+from swapcast.models.swap_model import ModelSettings, SwapModel
 
 
-def build(
-    architecture: str, settings: Mapping[str, Any], identities: tuple[str, ...]
-) -> SharedAutoencoder:
+class Preset(NamedTuple):
+    """A network that `swapcast train` offers by name."""
+
+    about: str
+    settings: ModelSettings
+
+
+ARCHITECTURES: Mapping[type[ModelSettings], type[SwapModel]] = {
+    AutoencoderSettings: SharedAutoencoder,
+}
+"""Every network class, by the class of its settings."""
+
+READY: Mapping[str, Preset] = {
+    "published-64": Preset(
+        "The DeepFakes autoencoder as published, 64 pixels.", PRESETS["published-64"]
+    ),
+    "published-128": Preset(
+        "The same with one halving more, 128 pixels.", PRESETS["published-128"]
+    ),
+    "live-128": Preset(
+        "Narrow, with masks: 128 pixels at webcam rate on one processor core.", PRESETS["live-128"]
+    ),
+}
+
+
+def make(settings: ModelSettings, identities: tuple[str, ...]) -> SwapModel:
+    """Make an untrained network of the form that its settings say."""
+    return ARCHITECTURES[type(settings)](settings=settings, identities=identities)
+
+
+def build(architecture: str, settings: Mapping[str, Any], identities: tuple[str, ...]) -> SwapModel:
     """Make an untrained network from what a checkpoint says of it.
 
     Raises
@@ -17,19 +50,19 @@ def build(
     CheckpointError
         If this program does not know the architecture or a setting of it.
     """
-    if architecture != "shared_autoencoder":
+    known = {model.architecture: kind for kind, model in ARCHITECTURES.items()}
+    if architecture not in known:
         raise CheckpointError(f"unknown architecture {architecture!r}; update swapcast")
     try:
         values: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()
         }
-        form = AutoencoderSettings(**values)
+        return make(known[architecture](**values), identities)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the network's settings do not fit this program: {error}") from error
-    return SharedAutoencoder(settings=form, identities=identities)
 
 
-def load_model(checkpoint: Checkpoint) -> SharedAutoencoder:
+def load_model(checkpoint: Checkpoint) -> SwapModel:
     """Make the trained network of a checkpoint, with the running mean of its weights.
 
     Raises

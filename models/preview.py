@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from swapcast.models.faces import FaceSet
-from swapcast.models.shared_autoencoder import SharedAutoencoder
+from swapcast.models.swap_model import SwapModel
 
 
-def preview(model: SharedAutoencoder, sets: Sequence[FaceSet], count: int = 6) -> NDArray[np.uint8]:
+def preview(model: SwapModel, sets: Sequence[FaceSet], count: int = 6) -> NDArray[np.uint8]:
     """Draw faces of each identity, and below them what each decoder makes of them.
 
     Parameters
@@ -24,7 +24,7 @@ def preview(model: SharedAutoencoder, sets: Sequence[FaceSet], count: int = 6) -
     -------
     uint8 [rows, columns, 3], BGR
     """
-    side = model.settings.size
+    side = model.size
     rows = []
     for faces in sets:
         picked = np.linspace(0, len(faces.images) - 1, count).round().astype(int)
@@ -36,6 +36,6 @@ def preview(model: SharedAutoencoder, sets: Sequence[FaceSet], count: int = 6) -
         rows.append(np.hstack(crops))
         with torch.no_grad():
             for name in model.identities:
-                made = model(tensor, name).face.permute(0, 2, 3, 1).numpy()
+                made = model.swap(tensor, name).face.permute(0, 2, 3, 1).numpy()
                 rows.append(np.hstack(list((255 * made).round().astype(np.uint8))))
     return np.ascontiguousarray(np.vstack(rows)[:, :, ::-1])

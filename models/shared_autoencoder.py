@@ -12,7 +12,6 @@ the published network at 64 pixels and a narrow one at 128 pixels that runs live
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +19,13 @@ from torch import Tensor, nn
 from swapcast.models.blocks import Down, Up, init_weights
 from swapcast.models.faces import Batch
 from swapcast.models.losses import dssim, weighted_l1
+from swapcast.models.swap_model import Made, ModelSettings, SwapModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoencoderSettings:
+class AutoencoderSettings(ModelSettings):
     """Form and loss of a shared-encoder autoencoder; the defaults are the published network."""
 
-    size: int = 64
-    """Side of the square crop, in pixels."""
     encoder: tuple[int, ...] = (128, 256, 512, 1024)
     """Channels after each halving."""
     latent: int = 1024
@@ -91,15 +89,6 @@ PRESETS: Mapping[str, AutoencoderSettings] = {
 """Ready sizes by name: as published, the same for 128 pixels, and narrow enough to run live."""
 
 
-class Made(NamedTuple):
-    """What a decoder makes."""
-
-    face: Tensor
-    """float32 [n, 3, size, size], RGB, 0…1."""
-    mask: Tensor | None
-    """float32 [n, 1, size, size], 0…1; None if the network was made without masks."""
-
-
 class Encoder(nn.Module):
     """Read a face: picture to code, and the code unfolded to a small picture again."""
 
@@ -141,7 +130,7 @@ class Decoder(nn.Module):
         return Made(made[:, :3], made[:, 3:] if made.shape[1] > 3 else None)
 
 
-class SharedAutoencoder(nn.Module):
+class SharedAutoencoder(SwapModel):
     """One encoder, one decoder per identity.
 
     Parameters
@@ -150,31 +139,35 @@ class SharedAutoencoder(nn.Module):
     identities : names of the people, each with a decoder of their own
     """
 
+    architecture = "shared_autoencoder"
+
     def __init__(self, *, settings: AutoencoderSettings, identities: Sequence[str]) -> None:
-        super().__init__()
+        super().__init__(settings=settings, identities=identities)
         self.settings = settings
-        self.identities = tuple(identities)
         self.encoder = Encoder(settings=settings)
         self.decoders = nn.ModuleList(Decoder(settings=settings) for _ in self.identities)
         init_weights(self)
 
-    def forward(self, crops: Tensor, identity: str) -> Made:
-        """Give the faces in ``crops`` (float32 [n, 3, size, size], RGB, 0…1) the named identity."""
+    def swap(self, crops: Tensor, identity: str) -> Made:
+        """Read the faces with the one encoder, write them with the identity's decoder."""
         made: Made = self.decoders[self.identities.index(identity)](self.encoder(crops))
         return made
 
-    def losses(self, batches: Mapping[str, Batch]) -> dict[str, Tensor]:
-        """Compare each identity's warped faces, written by its own decoder, with the unwarped ones.
+    def begin_with(self, other: SwapModel) -> None:
+        """Take over the encoder, and the decoders of identities that are here too."""
+        if not isinstance(other, SharedAutoencoder):
+            raise TypeError(f"it is a {other.architecture}, not a {self.architecture}")
+        self.encoder.load_state_dict(other.encoder.state_dict())
+        for name in set(other.identities) & set(self.identities):
+            source = other.decoders[other.identities.index(name)]
+            self.decoders[self.identities.index(name)].load_state_dict(source.state_dict())
 
-        Parameters
-        ----------
-        batches : one batch per identity; each counts the same
+    def swapper(self, identity: str) -> nn.Module:
+        """Return the encoder with the identity's decoder."""
+        return OneIdentity(self, identity)
 
-        Returns
-        -------
-        dict of float []
-            The parts of the loss, weighted; their sum is to be made small.
-        """
+    def losses(self, batches: Mapping[str, Batch], player: str, step: int) -> dict[str, Tensor]:
+        """Compare warped faces, written by their own decoders, with the unwarped ones."""
         names = list(batches)
         codes = self.encoder(torch.cat([batches[name].warped for name in names]))
         parts: dict[str, Tensor] = {}

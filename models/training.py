@@ -1,36 +1,22 @@
-"""Teach a swap network the faces of some people, for as long as the user likes.
-
-A run is a folder: ``checkpoint.safetensors`` (go on from it, export from it), ``preview.png``
-(every person's faces, read and written by every decoder) and ``log.jsonl`` (one line a save).
-"""
+"""The state of a training: weights, their running mean, optimisers, and one step after another."""
 
 import json
 import math
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import cv2
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
-from swapcast.models.architectures import load_model
-from swapcast.models.checkpoint import (
-    Checkpoint,
-    CheckpointError,
-    read_checkpoint,
-    write_checkpoint,
-)
-from swapcast.models.faces import Faces, FaceSet, load_faces
-from swapcast.models.preview import preview
-from swapcast.models.shared_autoencoder import SharedAutoencoder
+from swapcast.models.architectures import load_model, make
+from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
+from swapcast.models.faces import Batch, Faces, FaceSet, load_faces
+from swapcast.models.swap_model import SwapModel
 from swapcast.models.train_settings import TrainingError, TrainSettings
 
-CHECKPOINT, PREVIEW, LOG = "checkpoint.safetensors", "preview.png", "log.jsonl"
+CHECKPOINT = "checkpoint.safetensors"
 LARGEST_GRADIENT = 1.0  # norm; a rare batch with a steeper one has thrown trained networks far back
 
 
@@ -40,7 +26,7 @@ class Training:
     Parameters
     ----------
     settings : what to learn
-    device : where
+    fabric : where; launched
 
     Raises
     ------
@@ -48,8 +34,8 @@ class Training:
         If it cannot begin.
     """
 
-    def __init__(self, settings: TrainSettings, device: torch.device) -> None:
-        self.settings, self.device = settings, device
+    def __init__(self, settings: TrainSettings, fabric: Fabric) -> None:
+        self.settings, self.fabric = settings, fabric
         self.sets = [_load(entry, settings.model.size) for entry in settings.data]
         names = tuple(faces.name for faces in self.sets)
         if len(set(names)) < len(names):
@@ -57,74 +43,137 @@ class Training:
         templates = {about.template for faces in self.sets for about in faces.about}
         if len(templates) > 1:
             raise TrainingError(f"the face sets are aligned differently: {', '.join(templates)}")
-        self.random = torch.Generator().manual_seed(settings.seed)
+        # Every process draws faces of its own; their weights begin alike.
+        self.random = torch.Generator().manual_seed(settings.seed + fabric.global_rank)
         torch.manual_seed(settings.seed)
-        model = SharedAutoencoder(settings=settings.model, identities=names)
-        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = make(settings.model, names)
         if settings.start is not None:
-            self._take(read_checkpoint(settings.start / CHECKPOINT))
-        self.optimiser = torch.optim.Adam(
-            self.model.parameters(), lr=settings.rate, betas=(0.5, 0.999), fused=True
-        )
+            _begin_with(model, read_checkpoint(settings.start / CHECKPOINT))
+        self.model: SwapModel = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.parts = {name: nn.ModuleList(parts) for name, parts in model.players().items()}
+        optimisers = [
+            torch.optim.Adam(part.parameters(), lr=settings.rate, betas=(0.5, 0.999), fused=True)
+            for part in self.parts.values()
+        ]
+        self.net, *prepared = fabric.setup(self.model, *optimisers)
+        self.net.mark_forward_method("losses")
+        self.optimisers = dict(zip(self.parts, prepared, strict=True))
         self.mean = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.faces = {
-            faces.name: Faces(faces, settings.model.size, settings.augmentation, device)
+            faces.name: Faces(faces, settings.model.size, settings.augmentation, fabric.device)
             for faces in self.sets
         }
+        self.counts = settings.batch * (len(self.faces) // len(settings.batch))
         self.step = 0
         self.losses: dict[str, float] = {}
 
     def learn(self) -> None:
-        """Take one step.
+        """Take one step; every player has its turn.
 
         Raises
         ------
         TrainingError
             If the loss is no longer a number.
+        torch.OutOfMemoryError
+            If a batch is too large. Nothing was learned from it.
         """
-        counts = self.settings.batch * (len(self.faces) // len(self.settings.batch))
-        batches = {
+        self._set_rate()
+        batches = [self._draw() for _ in range(self.settings.accumulate)]
+        parts: dict[str, float] = {}
+        for player, optimiser in self.optimisers.items():
+            optimiser.zero_grad(set_to_none=True)
+            for index, batch in enumerate(batches):
+                more = index + 1 < len(batches)
+                with self.fabric.no_backward_sync(self.net, enabled=more):
+                    self._backward(player, batch, parts)
+            self.fabric.clip_gradients(
+                self.parts[player], optimiser, max_norm=LARGEST_GRADIENT, error_if_nonfinite=False
+            )
+            optimiser.step()
+        self.step += 1
+        self._remember(parts)
+
+    def _draw(self) -> dict[str, Batch]:
+        return {
             name: faces.draw(count, self.random)
-            for (name, faces), count in zip(self.faces.items(), counts, strict=True)
+            for (name, faces), count in zip(self.faces.items(), self.counts, strict=True)
         }
-        with self._autocast():
-            parts = self.model.losses(batches)
-            loss = torch.stack(list(parts.values())).sum()
+
+    def _backward(self, player: str, batches: Mapping[str, Batch], sums: dict[str, float]) -> None:
+        """Add one batch's gradients, and its losses to ``sums``."""
+        made = self.net.losses(batches, player, self.step)
+        loss = torch.stack(list(made.values())).sum()
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"the loss became {float(loss)} at step {self.step}; "
                 "resume from the last checkpoint with a smaller --rate"
             )
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward([loss])
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
-        self.optimiser.step()
-        self.step += 1
+        self.fabric.backward(loss / self.settings.accumulate)
+        for name, part in made.items():
+            sums[name] = sums.get(name, 0.0) + float(part.detach()) / self.settings.accumulate
+
+    def _set_rate(self) -> None:
+        settings, share = self.settings, 1.0
+        if settings.decay == "cosine":
+            share = 0.5 * (1 + math.cos(math.pi * min(self.step / settings.steps, 1.0)))
+        if self.step < settings.warm_up:
+            share *= (self.step + 1) / settings.warm_up
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = settings.rate * share
+
+    def _remember(self, parts: Mapping[str, float]) -> None:
+        """Move the running means, of the weights and of the losses."""
         # Early on the means forget faster, or they would remember the random start for long.
         early = self.step / (self.step + 10)
         keep = min(self.settings.average, early)
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
-                self.mean[name].lerp_(value, 1 - keep)
-        for name, part in parts.items():
-            value = float(part.detach())
+                if value.is_floating_point():
+                    self.mean[name].lerp_(value, 1 - keep)
+                else:
+                    self.mean[name].copy_(value)
+        for name, value in parts.items():
             before = self.losses.get(name, value)
             self.losses[name] = value + min(0.98, early) * (before - value)
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"
-        )
+    @property
+    def loss(self) -> float:
+        """The whole loss, as running mean."""
+        return math.fsum(self.losses.values())
+
+    def reached(self) -> bool:
+        """Whether the goal that the settings name is reached."""
+        goal = self.settings.goal()
+        if goal is None or not self.losses:
+            return False
+        name, value = goal
+        if name != "loss" and name not in self.losses:
+            raise TrainingError(
+                f"--until names {name!r}; the parts of the loss are {', '.join(self.losses)}"
+            )
+        return (self.loss if name == "loss" else self.losses[name]) <= value
+
+    def halve(self) -> bool:
+        """Make the batches half as large; False if they are as small as can be."""
+        smaller = tuple(max(1, count // 2) for count in self.counts)
+        changed = smaller != self.counts
+        self.counts = smaller
+        return changed
 
     def checkpoint(self) -> Checkpoint:
-        """Return the state as it is now."""
-        tensors: dict[str, Tensor] = {"random": self.random.get_state()}
+        """Return the state as it is now; every process must ask for it."""
+        state = self.random.get_state().to(self.fabric.device)
+        states = self.fabric.all_gather(state).reshape(self.fabric.world_size, -1).cpu()
+        tensors: dict[str, Tensor] = {"random": states}
         tensors |= {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.mean.items()}
-        for index, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
+        for player, optimiser in self.optimisers.items():
+            for index, values in optimiser.state_dict()["state"].items():
+                start = f"optimiser.{player}.{index}"
+                tensors |= {f"{start}.{key}": value for key, value in values.items()}
         return Checkpoint(
-            architecture="shared_autoencoder",
+            architecture=self.model.architecture,
             settings=asdict(self.settings.model),
             identities=self.model.identities,
             provenance={faces.name: faces.provenance() for faces in self.sets},
@@ -141,8 +190,11 @@ class Training:
         CheckpointError
             If the checkpoint is of another network or other identities.
         """
-        kept = json.dumps([dict(checkpoint.settings), checkpoint.identities])
-        if kept != json.dumps([asdict(self.settings.model), self.model.identities]):
+        kept = json.dumps(
+            [checkpoint.architecture, dict(checkpoint.settings), checkpoint.identities]
+        )
+        own = [self.model.architecture, asdict(self.settings.model), self.model.identities]
+        if kept != json.dumps(own):
             raise CheckpointError(
                 "the run was begun with other identities or another form of the network; "
                 "resume with the same settings, or begin a new run with --start"
@@ -151,33 +203,34 @@ class Training:
             self.model.load_state_dict(checkpoint.part("model"))
             for name, value in checkpoint.part("average").items():
                 self.mean[name].copy_(value)
-            state: dict[int, dict[str, Tensor]] = {}
-            weights = list(self.model.parameters())
-            for name, value in checkpoint.part("optimiser").items():
-                index, key = name.split(".")
-                weight = weights[int(index)]
-                # Fused Adam walks through memory: its state must lie there as the weights do.
-                laid = torch.empty_like(weight).copy_(value) if value.dim() else value
-                state.setdefault(int(index), {})[key] = laid.detach()
-            groups = self.optimiser.state_dict()["param_groups"]
-            self.optimiser.load_state_dict({"state": state, "param_groups": groups})
-            self.random.set_state(checkpoint.tensors["random"])
+            for player, optimiser in self.optimisers.items():
+                _restore(optimiser, self.parts[player], checkpoint.part(f"optimiser.{player}"))
+            states = checkpoint.tensors["random"]
+            self.random.set_state(states[self.fabric.global_rank % len(states)])
         except (RuntimeError, LookupError, ValueError) as error:
             raise CheckpointError(f"the checkpoint does not fit this run: {error}") from error
         self.step, self.losses = checkpoint.step, dict(checkpoint.losses)
 
-    def _take(self, checkpoint: Checkpoint) -> None:
-        """Begin with another run's encoder, and its decoders of identities that are here too."""
-        other = load_model(checkpoint)
-        try:
-            self.model.encoder.load_state_dict(other.encoder.state_dict())
-            for name in set(other.identities) & set(self.model.identities):
-                source = other.decoders[other.identities.index(name)]
-                self.model.decoders[self.model.identities.index(name)].load_state_dict(
-                    source.state_dict()
-                )
-        except RuntimeError as error:
-            raise CheckpointError(f"the run to start from has another form: {error}") from error
+
+def _restore(
+    optimiser: torch.optim.Optimizer, module: nn.Module, tensors: Mapping[str, Tensor]
+) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    weights = list(module.parameters())
+    for name, value in tensors.items():
+        index, key = name.split(".")
+        # Fused Adam walks through memory: its state must lie there as the weights do.
+        laid = torch.empty_like(weights[int(index)]).copy_(value) if value.dim() else value
+        state.setdefault(int(index), {})[key] = laid.detach()
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _begin_with(model: SwapModel, checkpoint: Checkpoint) -> None:
+    try:
+        model.begin_with(load_model(checkpoint))
+    except (RuntimeError, TypeError) as error:
+        raise CheckpointError(f"the run to start from has another form: {error}") from error
 
 
 def _load(entry: str, size: int) -> FaceSet:
@@ -186,84 +239,3 @@ def _load(entry: str, size: int) -> FaceSet:
         raise TrainingError(f"--data {entry!r} is not of the form NAME=FOLDER[,FOLDER…]")
     # Half as much again as the network's size: enough that the bent copies stay sharp.
     return load_faces(name, [Path(folder) for folder in folders.split(",")], side=3 * size // 2)
-
-
-def train(
-    settings: TrainSettings,
-    *,
-    console: Console | None = None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Path:
-    """Train until ``settings.steps``; an interrupt saves the run before it ends it.
-
-    Parameters
-    ----------
-    settings : what to learn
-    console : where the progress bar goes; None: standard error
-    clock : seconds; decides when to save
-
-    Returns
-    -------
-    Path
-        The last checkpoint.
-
-    Raises
-    ------
-    TrainingError, FaceSetError, CheckpointError
-        If the training cannot start or go on.
-    """
-    settings.check()
-    path = settings.out / CHECKPOINT
-    if path.exists() and not settings.resume:
-        raise TrainingError(
-            f"{settings.out} holds a run already; add --resume, or choose another --out"
-        )
-    training = Training(settings, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    if settings.resume and path.exists():
-        training.restore(read_checkpoint(path))
-    settings.out.mkdir(parents=True, exist_ok=True)
-    saved = began = clock()
-    with _progress(settings.steps, console or Console(stderr=True)) as show:
-        try:
-            while training.step < settings.steps:
-                training.learn()
-                show(training)
-                if clock() - saved >= settings.save_every:
-                    _save(training, clock() - began)
-                    saved = clock()
-        except KeyboardInterrupt:
-            _save(training, clock() - began)
-            raise
-    _save(training, clock() - began)
-    return path
-
-
-def _save(training: Training, seconds: float) -> None:
-    out = training.settings.out
-    checkpoint = training.checkpoint()
-    write_checkpoint(checkpoint, out / CHECKPOINT)
-    sheet = preview(load_model(checkpoint), training.sets)
-    cv2.imwrite(str(out / PREVIEW), sheet)
-    losses = {name: round(value, 5) for name, value in training.losses.items()}
-    line = {"step": training.step, "seconds": round(seconds, 1), **losses}
-    with (out / LOG).open("a") as log:
-        log.write(json.dumps(line) + "\n")
-
-
-@contextmanager
-def _progress(steps: int, console: Console) -> Iterator[Callable[[Training], None]]:
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[loss]}"),
-    )
-    with Progress(*columns, console=console, refresh_per_second=2) as progress:
-        task = progress.add_task("training", total=steps, loss="")
-
-        def show(training: Training) -> None:
-            loss = math.fsum(training.losses.values())
-            progress.update(task, completed=training.step, loss=f"loss {loss:.4f}")
-
-        yield show

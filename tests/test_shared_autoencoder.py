@@ -25,7 +25,7 @@ def batch(value: float) -> Batch:
 def test_every_size_gives_a_face_and_a_mask_between_0_and_1(name: str) -> None:
     settings = AutoencoderSettings(**{**vars_of(PRESETS[name]), "width": 0.05})
     model = SharedAutoencoder(settings=settings, identities=("a", "b", "c"))
-    face, mask = model(torch.rand(2, 3, settings.size, settings.size), "b")
+    face, mask = model.swap(torch.rand(2, 3, settings.size, settings.size), "b")
     assert face.shape == (2, 3, settings.size, settings.size)
     assert mask is not None
     assert mask.shape == (2, 1, settings.size, settings.size)
@@ -55,15 +55,15 @@ def test_the_published_network_has_the_published_layers() -> None:
 
 def test_each_identity_has_its_own_decoder_behind_one_encoder() -> None:
     model = SharedAutoencoder(settings=TINY, identities=("a", "b"))
-    model.losses({"a": batch(0.3)})["l1"].backward()
+    model.losses({"a": batch(0.3)}, "model", 0)["l1"].backward()
     assert model.encoder.fold.weight.grad is not None
     assert all(p.grad is not None for p in model.decoders[0].parameters())
     assert all(p.grad is None for p in model.decoders[1].parameters())
     crop = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         for name in ("a", "b"):
-            assert torch.equal(OneIdentity(model, name)(crop)[0], model(crop, name).face)
-        assert not torch.equal(model(crop, "a").face, model(crop, "b").face)
+            assert torch.equal(OneIdentity(model, name)(crop)[0], model.swap(crop, name).face)
+        assert not torch.equal(model.swap(crop, "a").face, model.swap(crop, "b").face)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """A training in miniature: it learns, goes on where it was, and refuses what is damaged."""
 
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,15 +12,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from swapcast.models.__main__ import read_settings, train_command
 from swapcast.models.architectures import load_model
 from swapcast.models.augmentation import Augmentation
 from swapcast.models.checkpoint import CheckpointError, read_checkpoint
-from swapcast.models.shared_autoencoder import AutoencoderSettings
+from swapcast.models.faces import Batch
+from swapcast.models.shared_autoencoder import AutoencoderSettings, SharedAutoencoder
+from swapcast.models.train_run import learn, open_fabric, train
 from swapcast.models.train_settings import TrainingError, TrainSettings
-from swapcast.models.train_run import train
-from swapcast.models.training import CHECKPOINT
+from swapcast.models.training import CHECKPOINT, Training
 
 TINY = AutoencoderSettings(width=1 / 16, dssim=0.1)
 
@@ -121,6 +125,69 @@ def test_an_interrupt_saves_the_run(settings: TrainSettings) -> None:
     assert read_checkpoint(settings.out / CHECKPOINT).step >= 1
 
 
+def test_it_stops_at_its_goal(settings: TrainSettings) -> None:
+    path = train(replace(settings, steps=1000, until="loss=0.15"))
+    reached = read_checkpoint(path)
+    assert reached.step < 1000
+    assert sum(reached.losses.values()) <= 0.15
+    with pytest.raises(TrainingError, match="parts of the loss are l1"):
+        train(replace(settings, out=settings.out.with_name("other"), until="beauty=1"))
+
+
+def test_the_step_size_rises_and_falls(settings: TrainSettings) -> None:
+    settings = replace(settings, steps=8, warm_up=4, decay="cosine", rate=1e-3)
+    training = Training(settings, open_fabric(settings))
+    rates = []
+    for _ in range(8):
+        training.learn()
+        rates.append(training.optimisers["model"].param_groups[0]["lr"])
+    assert rates[:4] == sorted(rates[:4])
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+    assert rates[0] == pytest.approx(1e-3 / 4)
+    assert rates[-1] < 1e-4
+
+
+def test_added_up_batches_move_the_weights_once(settings: TrainSettings) -> None:
+    training = Training(replace(settings, accumulate=3), open_fabric(settings))
+    training.learn()
+    state = training.optimisers["model"].state_dict()["state"]
+    assert {int(values["step"]) for values in state.values()} == {1}
+
+
+class Greedy(SharedAutoencoder):
+    """Needs more memory than there is for more than two faces."""
+
+    def losses(self, batches: Mapping[str, Batch], player: str, step: int) -> dict[str, Tensor]:
+        if any(len(batch.target) > 2 for batch in batches.values()):
+            raise torch.OutOfMemoryError
+        return super().losses(batches, player, step)
+
+
+def test_when_memory_does_not_suffice_batches_are_halved(settings: TrainSettings) -> None:
+    settings = replace(settings, batch=(9,))
+    training = Training(settings, open_fabric(settings))
+    training.model.__class__ = Greedy
+    said: list[str] = []
+    learn(training, said.append)
+    assert training.step == 1
+    assert training.counts == (2, 2)
+    assert said[-1] == "out of memory: batches have (2, 2) faces from here on"
+
+
+@pytest.mark.slow
+def test_two_processes_learn_one_network(settings: TrainSettings) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    command += ["-m", "swapcast.models", "published-64", "--data", *settings.data]
+    command += ["--out", str(settings.out), "--batch", "2", "--steps", "3", "--precision", "fp32"]
+    command += ["--model.width", "0.0625"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    kept = read_checkpoint(settings.out / CHECKPOINT)
+    assert kept.step == 3
+    assert len(kept.tensors["random"]) == 2
+    assert not torch.equal(*kept.tensors["random"]), "each draws faces of its own"
+
+
 def test_bf16_learns_too(settings: TrainSettings) -> None:
     path = train(replace(settings, precision="bf16", steps=3))
     assert load_model(read_checkpoint(path)).encoder.fold.weight.dtype == torch.float32
@@ -141,7 +208,9 @@ def test_a_new_identity_starts_from_a_trained_encoder(settings: TrainSettings) -
     new = load_model(read_checkpoint(train(further)))
     crop = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        torch.testing.assert_close(new.swap(crop, "a").face, old.swap(crop, "a").face, atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            new.swap(crop, "a").face, old.swap(crop, "a").face, atol=1e-5, rtol=0
+        )
         assert (new.swap(crop, "c").face - old.swap(crop, "b").face).abs().max() > 1e-3
 
 

@@ -1,0 +1,92 @@
+"""What the training, the preview and the export ask of a swap network, whatever its architecture.
+
+A new architecture is one file: a settings class, a network class, an entry in
+`swapcast.models.architectures`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+from swapcast.models.faces import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """What every architecture's settings have."""
+
+    size: int = 64
+    """Side of the square crop, in pixels."""
+
+
+class Made(NamedTuple):
+    """What a network makes of a crop."""
+
+    face: Tensor
+    """float32 [n, 3, size, size], RGB, 0…1."""
+    mask: Tensor | None
+    """float32 [n, 1, size, size], 0…1; None if the network was made without masks."""
+
+
+class SwapModel(nn.Module, ABC):
+    """A network that can give faces another identity, and learns to.
+
+    Parameters
+    ----------
+    settings : form and loss
+    identities : names of the people
+    """
+
+    architecture: ClassVar[str]
+    """Its name in checkpoints."""
+
+    def __init__(self, *, settings: ModelSettings, identities: Sequence[str]) -> None:
+        super().__init__()
+        self.size = settings.size
+        self.identities = tuple(identities)
+
+    def players(self) -> Mapping[str, Sequence[nn.Module]]:
+        """Name the parts that learn by turns, each against its own loss, in the order of turns."""
+        return {"model": [self]}
+
+    @abstractmethod
+    def losses(self, batches: Mapping[str, Batch], player: str, step: int) -> dict[str, Tensor]:
+        """Compare what a player makes with what it should.
+
+        Parameters
+        ----------
+        batches : one batch per identity; each counts the same
+        player : whose turn it is
+        step : batches learned from so far, for schedules
+
+        Returns
+        -------
+        dict of float []
+            The parts of the loss, weighted; their sum is to be made small.
+        """
+
+    def begin_with(self, other: "SwapModel") -> None:
+        """Take over what another network of the same form has learned.
+
+        Raises
+        ------
+        TypeError, RuntimeError
+            If it has another form.
+        """
+        if type(other) is not type(self):
+            raise TypeError(f"it is a {other.architecture}, not a {self.architecture}")
+        self.load_state_dict(other.state_dict())
+
+    @abstractmethod
+    def swap(self, crops: Tensor, identity: str) -> Made:
+        """Give the faces in ``crops`` (float32 [n, 3, size, size], RGB, 0…1) an identity."""
+
+    @abstractmethod
+    def swapper(self, identity: str) -> nn.Module:
+        """Return the network that is exported, with the identity baked in.
+
+        It takes ``crop`` float32 [1, 3, size, size], RGB, 0…1 and gives (face,) or (face, mask).
+        """
