@@ -81,8 +81,9 @@ def camera(
     """Prepare to read a camera.
 
     ``captured_at`` is the time at which the kernel had the picture, where the driver tells it by
-    the monotonic clock, else the time at which it arrived. Raw pictures are taken for BT.601,
-    limited range, as USB cameras send them; MJPEG says itself what it is.
+    the monotonic clock, else the time at which it arrived. Raw pictures mean the colours that the
+    driver states (Linux), else BT.601, limited range, as USB cameras send them; MJPEG says itself
+    what it is.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ from swapcast.realtime.fitting import as_frame, fitted, tags
 from swapcast.realtime.frame import Colour, Picture
 from swapcast.realtime.kept_sound import KeptSound
 from swapcast.realtime.sound_track import SoundPacket, SoundTrack
+from swapcast.realtime.srt import SrtPipe, missing
 from swapcast.realtime.writing import claim, finishing, telling
 
 Codec = Literal["h264", "h265", "vp9"]
@@ -65,6 +66,8 @@ class SinkSettings:
     """Live: where sound for this sink arrives; each sink needs its own."""
     threads: int = 1
     """Processor threads of the encoder."""
+    on_event: Callable[[str], None] = lambda _: None
+    """Is told, in one line, when the other end of a stream is there, lost, or back."""
 
 
 class Track(Protocol):
@@ -101,7 +104,8 @@ class EncodedSink:
     ) -> None:
         self.name = target
         self._suffix = "" if "://" in target else Path(target).suffix.lower()
-        self._form = STREAM_FORMS.get(target.partition("://")[0]) if not self._suffix else None
+        self._scheme = target.partition("://")[0].lower() if not self._suffix else ""
+        self._form = STREAM_FORMS.get(self._scheme)
         self.fills_gaps = self._form is not None
         self._settings = settings
         self._clock = clock
@@ -119,10 +123,14 @@ class EncodedSink:
         ------
         SinkError
             If the folder is missing, the path may not be written or is the clip that is read, or
-            the file's form does not take the codec.
+            the file's form does not take the codec, or a program that carries the stream is
+            missing.
         """
         if self._suffix == ".webm" and "vp9" not in self._encoder():
             raise SinkError(f"{self.name}: .webm takes the codec vp9 only; or write .mkv or .mp4")
+        lacking = missing() if self._scheme == "srt" else None
+        if lacking is not None:
+            raise SinkError(f"cannot write {self.name}: {lacking}")
         if self._form is None:
             self._claimed = claim(Path(self.name), self._settings.clip)
         return self
@@ -164,7 +172,11 @@ class EncodedSink:
             options["frag_duration"] = "1000000"
         elif not self._form:
             options["cluster_time_limit"] = "1000"
-        container = av.open(self.name, "w", format=self._form, container_options=options)
+        target: str | SrtPipe = self.name
+        if self._scheme == "srt":
+            target = SrtPipe(self.name, self._settings.on_event, self._clock)
+            self._open.enter_context(target)
+        container = av.open(target, "w", format=self._form, container_options=options)
         self._container = self._open.enter_context(container)
         self._first = first
         self._times: _LiveTimes | _ClipTimes = _LiveTimes(first, self._clock)

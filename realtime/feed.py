@@ -1,11 +1,13 @@
 """Pictures from a camera or a stream that another process reads, the newest first."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +16,13 @@ from typing import BinaryIO, cast
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 
 from swapcast.kernels.unpack import split_pairs, unpack_yuyv
 from swapcast.realtime.errors import SourceError
 from swapcast.realtime.frame import Colour
 from swapcast.realtime.mailbox import Latest
+from swapcast.realtime.pace import Pace
 from swapcast.realtime.packet_reader import HEADER, Opened, Request, Ring
 from swapcast.realtime.plane_pool import PlanePool
 from swapcast.realtime.planes import Planes, planes_of
@@ -27,7 +31,7 @@ from swapcast.realtime.worker import on_thread
 _PLACE = "/dev/shm" if Path("/dev/shm").is_dir() else None  # memory where there is a folder of it
 _UNPACKED = {"yuyv422", "nv12", "yuv420p"}  # raw forms that need no decoder
 _REORDERED = 64  # no decoder gives a picture later than so many packets after its own
-_CAMERA = Colour("bt601", full_range=False)  # what USB cameras send unless they say otherwise
+_COLORSPACES = {"bt601": 5, "bt709": 1}  # FFmpeg's AVCOL_SPC_…
 
 
 class Ended(SourceError):
@@ -68,17 +72,36 @@ def feed(request: Request) -> Iterator[Latest[Shot | Awake]]:
                 pipe_in, pipe_out = cast(BinaryIO, child.stdin), cast(BinaryIO, child.stdout)
                 pipe_in.write(json.dumps(asdict(request)).encode() + b"\n")
                 pipe_in.flush()
-                with on_thread("capture reader", lambda: _shots(pipe_out, request)) as door:
+                pace = Pace()
+                with on_thread("capture reader", lambda: _shots(pipe_out, request, pace)) as door:
                     try:
                         yield door
                     finally:
-                        child.kill()  # ends the thread's wait for the pipe
+                        pace.stop()
+                        _kill(child)  # ends the thread's wait for the pipe
             finally:
-                child.kill()
+                _kill(child)
 
 
-def _shots(pipe: BinaryIO, request: Request) -> Iterator[Shot | Awake]:
+def _kill(child: "subprocess.Popen[bytes]") -> None:
+    """End a reader and what it has started."""
+    if sys.platform == "win32":
+        child.kill()
+    elif child.poll() is None:
+        with suppress(ProcessLookupError):  # it has just ended
+            os.killpg(child.pid, signal.SIGKILL)
+
+
+def _shots(pipe: BinaryIO, request: Request, pace: Pace) -> Iterator[Shot | Awake]:
     """Receive what the reader sends and decode it."""
+    for shot in _decoded(pipe, request):
+        if request.paced and isinstance(shot, Shot):
+            yield replace(shot, captured_at=pace(shot.captured_at))
+        else:
+            yield shot
+
+
+def _decoded(pipe: BinaryIO, request: Request) -> Iterator[Shot | Awake]:
     _header(pipe)
     yield Awake()
     kind, _, _, size = _header(pipe)
@@ -93,10 +116,11 @@ def _shots(pipe: BinaryIO, request: Request) -> Iterator[Shot | Awake]:
             Path(request.ring).unlink()
             Path(request.ring).parent.rmdir()
     raw = opened.codec == "rawvideo" and opened.pixel_format in _UNPACKED
-    decode = _Unpacker(opened) if raw else _Decoder(opened)
+    decode = _Unpacker(opened) if raw else _Decoder(opened, paced=request.paced)
     while True:
         kind, number, at, size = _header(pipe)
         if kind == b"e":
+            yield from decode.rest()
             raise Ended(pipe.read(size).decode())
         if kind == b"p" or ring is None:
             yield from decode(memoryview(pipe.read(size)), number, at, lambda: True)
@@ -144,14 +168,19 @@ class _Unpacker:
                 u[:] = chroma[: u.size].reshape(u.shape)
                 v[:] = chroma[u.size :].reshape(v.shape)
         if intact():
-            yield Shot(Planes(y, u, v, width, height, _CAMERA), number, at, self._opened)
+            colour = Colour(self._opened.matrix, self._opened.full_range)
+            yield Shot(Planes(y, u, v, width, height, colour), number, at, self._opened)
+
+    def rest(self) -> Iterator[Shot]:
+        """Nothing is held back."""
+        return iter(())
 
 
 class _Decoder:
     """Decodes packets without the delay of frame threads."""
 
-    def __init__(self, opened: Opened) -> None:
-        self._opened = opened
+    def __init__(self, opened: Opened, *, paced: bool) -> None:
+        self._opened, self._paced = opened, paced
         context = av.CodecContext.create(opened.codec, "r")
         assert isinstance(context, VideoCodecContext)
         context.thread_type = "SLICE"
@@ -160,6 +189,8 @@ class _Decoder:
         if opened.codec == "rawvideo":
             context.width, context.height = opened.width, opened.height
             context.pix_fmt = opened.pixel_format
+            context.colorspace = _COLORSPACES[opened.matrix]
+            context.color_range = 2 if opened.full_range else 1
         self._context = context
         self._captured: dict[int, float] = {}
         self._number, self._at = -1, 0.0  # of the picture before
@@ -173,15 +204,26 @@ class _Decoder:
             return
         packet.pts = number  # comes out again with the picture, in whatever order
         self._captured[number] = at
+        yield from self._pictures(packet)
+
+    def rest(self) -> Iterator[Shot]:
+        """Give the pictures that wait for packets which will not come."""
+        yield from self._pictures(None)
+
+    def _pictures(self, packet: "av.Packet[VideoStream] | None") -> Iterator[Shot]:
         try:
             pictures = self._context.decode(packet)
         except av.FFmpegError:
+            self._number += 1
             return
         for picture in pictures:
-            stamp = number if picture.pts is None else picture.pts
-            # Packets of pictures that are predicted from later ones come in another order.
-            self._number = max(stamp, self._number + 1)
-            self._at = max(self._captured.get(stamp, at), self._at)
+            stamp = -1 if picture.pts is None else picture.pts
+            at = self._captured.get(stamp, self._at)
+            if self._opened.slot:  # packets that nobody took show as a gap
+                self._number = max(stamp, self._number + 1)
+            else:  # none was left out, but their order may be another one
+                self._number += 1
+            self._at = at if self._paced else max(at, self._at)
             for older in [one for one in self._captured if one < stamp - _REORDERED]:
                 del self._captured[older]
             yield Shot(planes_of(picture), self._number, self._at, self._opened)

@@ -12,25 +12,37 @@ and a text or a packet.
 """
 
 import json
+import math
 import mmap
 import os
+import signal
 import struct
+import subprocess
 import sys
-import threading
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from swapcast.realtime.frame import Colour, Matrix
+from swapcast.realtime.srt import last_words
 from swapcast.realtime.worker import on_thread
 
+if sys.platform == "linux":
+    from swapcast.realtime.v4l2 import stated_colour
+
 HEADER = struct.Struct("<cQdQ")
-"""Kind of message, number of the packet, when it was captured (monotonic s), bytes that follow.
+"""Kind of message, number of the packet, its time (s), bytes that follow.
+
+The time is when the packet was captured, on the monotonic clock; of a paced stream it is the
+picture's time stamp, or not a number if it has none.
 
 Kinds: ``a`` awake (the device is opened next), ``o`` opened (an `Opened`), ``p`` a packet, ``r`` a
 packet in the ring (nothing follows; the last field is its size), ``e`` the end (why; empty if the
@@ -39,7 +51,6 @@ stream simply ended).
 SLOTS = 4
 _MARK = struct.Struct("<Q")  # before each slot: its packet's number; before all: the newest one's
 _EMPTY = (1 << 64) - 1
-_SLACK = 0.5  # seconds that a paced stream may be late before it is put off
 
 
 @dataclass(frozen=True)
@@ -53,11 +64,13 @@ class Request:
     stamped: bool = False
     """Time stamps are the kernel's, on the monotonic clock; otherwise arrival counts."""
     paced: bool = False
-    """What comes in bursts is passed on by its time stamps."""
+    """It comes in bursts and is shown by its time stamps."""
     newest: bool = False
     """Only the newest picture counts: what stands alone goes through the ring."""
     ring: str = ""
     """Path at which to make the ring."""
+    carrier: list[str] = field(default_factory=list)
+    """A command that reads ``url`` in FFmpeg's place and writes it on its standard output."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,10 @@ class Opened:
     """The stream states a duration: its end is an end, not a fault."""
     slot: int
     """Bytes of a slot in the ring; 0: there is no ring."""
+    matrix: Matrix = "bt601"
+    """Of raw pictures: what the driver says, else what USB cameras send."""
+    full_range: bool = False
+    """As ``matrix``."""
 
 
 class Ring:
@@ -133,6 +150,8 @@ def main() -> None:
 
 def _leave_with_parent() -> Iterator[None]:
     sys.stdin.read()
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # the carrier too
     os._exit(0)
     yield
 
@@ -145,33 +164,75 @@ def _say(out: BinaryIO, kind: bytes, number: int, at: float, body: bytes | memor
 
 def _read(request: Request, out: BinaryIO) -> str:
     """Pass packets on until there are no more; return why."""
-    with av.open(request.url, mode="r", format=request.form, options=request.options) as container:
-        if not container.streams.video:
-            return "it holds no pictures"
-        stream = container.streams.video[0]
-        ring: Ring | None = None
-        opened = _opened(container, stream, request)
-        if opened.slot:
-            ring = Ring(Path(request.ring), opened.slot, create=True)
-        _say(out, b"o", 0, 0.0, json.dumps(asdict(opened)).encode())
-        pace = _Pace()
-        for number, packet in enumerate(container.demux(stream)):
-            if not packet.size:
-                break
-            now = pace(packet) if request.paced else time.monotonic()
-            at = _captured(packet, now) if request.stamped else now
-            if ring is not None and ring.put(number, memoryview(packet)):
-                out.write(HEADER.pack(b"r", number, at, packet.size))
-                out.flush()
-            else:
-                _say(out, b"p", number, at, memoryview(packet))
+    with ExitStack() as stack:
+        carrier = stack.enter_context(_Carrier(request)) if request.carrier else None
+        try:
+            url = request.url if carrier is None else carrier.url
+            container = stack.enter_context(
+                av.open(url, mode="r", format=request.form, options=request.options)
+            )
+            reason = _pass_on(container, request, out)
+        except av.FFmpegError as error:
+            reason = error.strerror
+        return (carrier.words() if carrier is not None else "") or reason
+
+
+def _pass_on(container: InputContainer, request: Request, out: BinaryIO) -> str:
+    if not container.streams.video:
+        return "it holds no pictures"
+    stream = container.streams.video[0]
+    ring: Ring | None = None
+    opened = _opened(container, stream, request)
+    if opened.slot:
+        ring = Ring(Path(request.ring), opened.slot, create=True)
+    _say(out, b"o", 0, 0.0, json.dumps(asdict(opened)).encode())
+    for number, packet in enumerate(container.demux(stream)):
+        if not packet.size:
+            break
+        at = _time(packet, request)
+        if ring is not None and ring.put(number, memoryview(packet)):
+            out.write(HEADER.pack(b"r", number, at, packet.size))
+            out.flush()
+        else:
+            _say(out, b"p", number, at, memoryview(packet))
     return ""
+
+
+class _Carrier:
+    """Another program that reads in FFmpeg's place."""
+
+    def __init__(self, request: Request) -> None:
+        self._command, self._address = request.carrier, request.url
+
+    def __enter__(self) -> "_Carrier":
+        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._child = subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+        assert self._child.stdout is not None
+        self.url = f"pipe:{self._child.stdout.fileno()}"
+        """What FFmpeg reads instead."""
+        return self
+
+    def words(self) -> str:
+        """Return why the program ended; empty if it did not say."""
+        return last_words(self._errors, self._address)
+
+    def __exit__(self, *_: object) -> None:
+        self._child.kill()
+        self._child.wait()
+        self._errors.close()
 
 
 def _opened(container: InputContainer, stream: VideoStream, request: Request) -> Opened:
     context = stream.codec_context
     alone = context.name in {"rawvideo", "mjpeg"} and request.newest
     rate = stream.average_rate or stream.guessed_rate
+    stated = stated_colour(Path(request.url)) if request.form == "v4l2" else None
+    colour = stated or Colour("bt601", full_range=False)
     return Opened(
         codec=context.name,
         width=context.width,
@@ -181,38 +242,21 @@ def _opened(container: InputContainer, stream: VideoStream, request: Request) ->
         extradata=(context.extradata or b"").hex(),
         ends=bool(container.duration and container.duration > 0),
         slot=max(4 * context.width * context.height, 1 << 20) if alone else 0,
+        matrix=colour.matrix,
+        full_range=colour.full_range,
     )
 
 
-def _captured(packet: "av.Packet[VideoStream]", now: float) -> float:
-    """Return the packet's own time if it can be on the monotonic clock, else its arrival."""
-    if packet.pts is None or packet.time_base is None:
-        return now
-    at = float(packet.pts * packet.time_base)
-    return at if 0 <= now - at < 1 else now
-
-
-class _Pace:
-    """Holds back what comes before its time."""
-
-    def __init__(self) -> None:
-        self._begins: float | None = None
-        self._never = threading.Event()
-
-    def __call__(self, packet: "av.Packet[VideoStream]") -> float:
-        """Wait until a packet is due and return the time."""
-        now, stamp = time.monotonic(), packet.dts if packet.dts is not None else packet.pts
-        if stamp is None or packet.time_base is None:
-            return now
+def _time(packet: "av.Packet[VideoStream]", request: Request) -> float:
+    """Return what the packet's `HEADER` says about its time."""
+    stamp = packet.dts if request.paced and packet.pts is None else packet.pts
+    at = math.nan
+    if stamp is not None and packet.time_base is not None:
         at = float(stamp * packet.time_base)
-        if (
-            self._begins is None
-            or abs(self._begins + at - now) > 10
-            or now > self._begins + at + _SLACK
-        ):
-            self._begins = now - at
-        self._never.wait(max(0.0, self._begins + at - now))
-        return time.monotonic()
+    if request.paced:
+        return at
+    now = time.monotonic()
+    return at if request.stamped and 0 <= now - at < 1 else now
 
 
 if __name__ == "__main__":
