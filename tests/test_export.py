@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -35,14 +36,16 @@ SOURCE = {
 }
 
 
-def write_run(folder: Path, settings: AutoencoderSettings) -> SharedAutoencoder:
+def write_run(
+    folder: Path, settings: AutoencoderSettings, source: dict[str, Any] = SOURCE
+) -> SharedAutoencoder:
     torch.manual_seed(0)
     model = SharedAutoencoder(settings=settings, identities=("a", "b")).eval()
     checkpoint = Checkpoint(
         architecture="shared_autoencoder",
         settings=asdict(settings),
         identities=("a", "b"),
-        provenance={"a": [SOURCE], "b": [SOURCE]},
+        provenance={"a": [source], "b": [source]},
         step=7,
         losses={"l1": 0.1},
         tensors={f"average.{name}": value for name, value in model.state_dict().items()},

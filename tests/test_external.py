@@ -40,7 +40,12 @@ def test_a_dfm_is_worn_in_its_colours(store, tmp_path):
     assert face.consent.evidence["licence"].startswith("CC0")
     assert face.thumbnail[:2] == b"\xff\xd8"
     with Swapper(face, uses=["live"]) as swap:
-        swap.crop[0] = np.random.default_rng(0).random((3, SIZE, SIZE), np.float32)
+        ramp = np.linspace(0.1, 0.9, SIZE, dtype=np.float32)
+        swap.crop[0] = (
+            ramp * ramp[:, None],
+            np.sqrt(ramp) + 0 * ramp[:, None],
+            ramp[:, None] + 0 * ramp,
+        )
         picture, mask = swap()
         # The file scales blue, green, red; we speak red, green, blue. Its mask is the blue channel.
         for channel, scale in enumerate((1.0, 0.5, 0.25)):
