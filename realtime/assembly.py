@@ -73,7 +73,10 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
     )
     lines = {spec: SoundLine() for spec in settings.sink if settings.audio != "none"}
     sinks = [
-        open_sink(spec, SinkSettings(codec=settings.codec, sound=lines.get(spec)))
+        open_sink(
+            spec,
+            SinkSettings(codec=settings.codec, sound=lines.get(spec), on_event=meter.notice),
+        )
         for spec in settings.sink
     ]
     for sink in sinks:
