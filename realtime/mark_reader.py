@@ -55,6 +55,15 @@ class Levelled:
 
     luma: Luma
     """float32 [rows, columns]; the shorter side is at most 360."""
+    half: Luma
+    """float32 [rows / 2, columns / 2]: the same at half the size, for large tiles."""
+
+    @classmethod
+    def of(cls, luma: Luma) -> "Levelled":
+        """Make the half-sized picture too."""
+        even = luma[: luma.shape[0] // 2 * 2, : luma.shape[1] // 2 * 2]
+        half = cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        return cls(luma, np.asarray(half, np.float32))
 
 
 def level(mean: Luma) -> Levelled:
@@ -73,12 +82,12 @@ def level(mean: Luma) -> Levelled:
     waves_left = cv2.GaussianBlur(mean, (0, 0), 0.5) - cv2.GaussianBlur(mean, (0, 0), 2.5)
     around = cv2.GaussianBlur(np.minimum(np.abs(waves_left), 8), (0, 0), 4.0)
     clipped = np.clip(waves_left, -2.5 * around - 0.05, 2.5 * around + 0.05)
-    return Levelled((clipped / (around * around + 0.03)).astype(np.float32))
+    return Levelled.of((clipped / (around * around + 0.03)).astype(np.float32))
 
 
 def together(parts: list[Levelled]) -> Levelled:
     """Add up levelled pictures of one size."""
-    return Levelled(np.sum([part.luma for part in parts], 0, np.float32))
+    return Levelled.of(np.sum([part.luma for part in parts], 0, np.float32))
 
 
 def hypotheses() -> int:
@@ -112,26 +121,30 @@ def find(picture: Levelled, key: bytes = KEY) -> Finding:
     of = waves(key)
     best = -2.0, 0.0, 0, 0
     for side in _SCALES:
-        peak, row, column = peak_of(agreements(_phases(picture, side, of), of))
+        peak, row, column = peak_of(agreements(phases_at(picture, side, of), of))
         best = max(best, (peak, side, row, column))
     _, side, row, column = best
     agreement, side, y, x = max(
-        _refined(_phases(picture, side * (1 + fine), of), of, row, column, side * (1 + fine))
+        _refined(phases_at(picture, side * (1 + fine), of), of, row, column, side * (1 + fine))
         for fine in _FINE
     )
     log10_p = min(0.0, bound(agreement, of.pilots.size) + float(np.log10(hypotheses())))
     return Finding(side, x % 1, y % 1, agreement, log10_p)
 
 
-def agreements(phases: NDArray[np.complex128], of: Waves) -> NDArray[np.float64]:
-    """Return how well the pilots agree with each place: float64 [128, 128], -1…1."""
-    spectrum = np.zeros((_PLACES, _PLACES), np.complex128)
+def agreements(phases: NDArray[np.complex128], of: Waves) -> NDArray[np.float32]:
+    """Return how well the pilots agree with each place: float32 [128, 128], -1…1."""
     pilots = of.pilots
-    spectrum[of.ky[pilots] % _PLACES, of.kx[pilots]] = phases[pilots] * of.turn[pilots].conj()
-    return np.fft.ifft2(spectrum).real * (_PLACES**2 / pilots.size)
+    ky, kx, bare = of.ky[pilots], of.kx[pilots], phases[pilots] * of.turn[pilots].conj()
+    spectrum = np.zeros((_PLACES, _PLACES // 2 + 1), np.complex64)
+    spectrum[ky % _PLACES, kx] = bare
+    upright = kx == 0  # of these waves the transform wants both of the pair
+    spectrum[-ky[upright] % _PLACES, 0] = bare[upright].conj()
+    sums = np.fft.irfft2(spectrum) * (_PLACES**2 / 2 / pilots.size)
+    return sums.astype(np.float32, copy=False)
 
 
-def peak_of(places: NDArray[np.float64]) -> tuple[float, int, int]:
+def peak_of(places: NDArray[np.float32]) -> tuple[float, int, int]:
     """Return the best agreement, and its row and column."""
     row, column = divmod(int(places.argmax()), _PLACES)
     return float(places[row, column]), row, column
@@ -146,7 +159,7 @@ def read(picture: Levelled, found: Finding, key: bytes = KEY) -> Payload | None:
         None if it cannot be read without error.
     """
     of = waves(key)
-    turned = _turned(_phases(picture, found.side, of), of, found.y, found.x)
+    turned = _turned(phases_at(picture, found.side, of), of, found.y, found.x)
     radius = of.radius
     order = of.pilots[radius[of.pilots].argsort(kind="stable")]
     window = np.ones(15) / 15  # pilots of about the same length tell how far a carrier is trusted
@@ -160,12 +173,12 @@ def read(picture: Levelled, found: Finding, key: bytes = KEY) -> Payload | None:
     return decode(soft)
 
 
-def _phases(picture: Levelled, side: float, of: Waves) -> NDArray[np.complex128]:
+def phases_at(picture: Levelled, side: float, of: Waves) -> NDArray[np.complex128]:
     """Return the phases of a key's waves in tiles of a size: complex128 [n], of length 1."""
     luma = picture.luma
     pixels = side * min(luma.shape)
     if pixels > 1.6 * _SMALL:  # or waves too short for the smaller picture would fold into it
-        luma = cv2.GaussianBlur(luma, (0, 0), 0.3 * pixels / _SMALL)
+        luma, pixels = picture.half, pixels / 2
     scale = _SMALL / pixels
     rows, columns = (max(_SMALL, round(edge * scale)) for edge in luma.shape)
     way = np.array([[scale, 0, 0], [0, scale, 0]], np.float32)

@@ -1,0 +1,251 @@
+"""How surely the invisible mark is found and read after what happens to pictures on their way.
+
+Clips are cut into windows of 12 seconds, each turned into 720p at 25 pictures a second; windows of
+the same clip differ by place in it, mirroring and zoom, and each has a payload of its own. Every
+window is marked by the compositor itself, damaged, and searched blind: three parts of 4 s for the
+mark's presence, the whole for its payload.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from importlib import resources
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swapcast.bench.mark_damage import DAMAGES, Damage, Luma
+from swapcast.bench.timing import metadata
+from swapcast.realtime.compositor import Compositor
+from swapcast.realtime.fitting import as_frame
+from swapcast.realtime.frame import Colour, Frame
+from swapcast.realtime.mark_code import INSTALLATION_BITS, Payload
+from swapcast.realtime.mark_reader import Finding, Levelled, find, level, read, together
+
+RATE = 25
+WIDTH, HEIGHT = 1280, 720
+PART_S, PARTS = 4, 3
+PRESENT = -4.0
+"""Decimal logarithm of the p-value from which a mark counts as present: `swapcast verify`'s."""
+
+_SUFFIXES = {".mp4", ".mov", ".mpg", ".gif", ".mkv", ".webm"}
+_ZOOMS = (1.0, 1.25, 1.1, 1.5)
+
+Picture = NDArray[np.uint8]
+"""uint8 [1080, 1280]: I420, the planes one below the other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marks:
+    """Measure how surely the invisible mark is found and read; writes JSON."""
+
+    clips: Path | None = None
+    """A clip, or a folder of clips; nothing given: the bundled one."""
+    windows: int = 6
+    """How many windows of 12 s, taken from the clips in turn."""
+    first: int = 0
+    """The number of the first window; several runs can share the work."""
+    json: Path | None = None
+    """Write the results to this file, anew after each window."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came out for one kind of damage."""
+
+    log10_p: list[float] = field(default_factory=list)
+    """Of each part of 4 s."""
+    read: list[bool] = field(default_factory=list)
+    """Of each window of 12 s: whether the payload was read, and was the right one."""
+    wrong: int = 0
+    """Payloads that were read without complaint and were not the right ones."""
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures for the report."""
+        found, readable = sum(p < PRESENT for p in self.log10_p), sum(self.read)
+        return {
+            "present": found,
+            "parts": len(self.log10_p),
+            "present_at_least": at_least(found, len(self.log10_p)),
+            "read": readable,
+            "windows": len(self.read),
+            "read_at_least": at_least(readable, len(self.read)),
+            "read_wrong": self.wrong,
+            "log10_p": {
+                "worst": round(max(self.log10_p), 1),
+                "median": round(float(np.median(self.log10_p)), 1),
+            },
+        }
+
+
+def at_least(good: int, n: int, confidence: float = 0.95) -> float:
+    """Return the lower bound of a share of which ``good`` in ``n`` were seen (Clopper-Pearson)."""
+    low, high = 0.0, good / n if n else 0.0
+    for _ in range(40):
+        share = (low + high) / 2
+        tail = sum(math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(good, n + 1))
+        low, high = (share, high) if tail < 1 - confidence else (low, share)
+    return round(low, 4)
+
+
+def main(settings: Marks) -> dict[str, Any]:
+    """Measure and write the results; the last line printed is the JSON.
+
+    Returns
+    -------
+    dict
+        ``{"metadata": …, "bytes": …, "psnr_db": …, "results": {damage: figures}}``.
+    """
+    cv2.setNumThreads(1)
+    tallies = {name: Tally() for name in DAMAGES}
+    sizes: dict[str, list[int]] = {}
+    psnr: list[float] = []
+    whole: dict[str, Any] = {}
+    for number in range(settings.first, settings.first + settings.windows):
+        clips = _clips(settings.clips)
+        clip = clips[number % len(clips)]
+        pictures = _window(clip, number // len(clips))
+        payload = Payload(number * 2_654_435_761 % (1 << INSTALLATION_BITS))
+        psnr.append(_psnr(pictures[0], payload))
+        for name, make in DAMAGES.items():
+            size: list[int] = []
+            _take(tallies[name], make(), _frames(pictures, payload), payload, size)
+            if name.startswith("x264"):
+                bare: list[int] = []
+                for _ in make()(_frames(pictures, None), RATE, bare):
+                    pass
+                sizes.setdefault(clip.name, []).extend((sum(bare), sum(size)))
+        whole = {
+            "metadata": metadata() | {"first": settings.first, "rate": RATE, "threshold": PRESENT},
+            "psnr_db": {"worst": round(min(psnr), 2)},
+            "bytes": sizes,
+            "growth": _growth(sizes),
+            "results": {name: tally.summary() for name, tally in tallies.items()},
+            "log10_p": {name: tally.log10_p for name, tally in tallies.items()},
+        }
+        if settings.json is not None:
+            settings.json.write_text(json.dumps(whole) + "\n")
+        print(f"window {number}: {clip.name}")
+    for name, figures in whole["results"].items():
+        print(f"{name:28} {figures}")
+    print(json.dumps(whole))
+    return whole
+
+
+def _growth(sizes: dict[str, list[int]]) -> dict[str, float]:
+    """Return by which part each clip's bytes grow with the mark, and all of them together."""
+    each = {name: round(sum(s[1::2]) / sum(s[::2]) - 1, 4) for name, s in sizes.items()}
+    bare = sum(sum(s[::2]) for s in sizes.values())
+    return each | {"all": round(sum(sum(s[1::2]) for s in sizes.values()) / bare - 1, 4)}
+
+
+def _take(
+    tally: Tally,
+    damage: Damage,
+    frames: Iterator[av.VideoFrame],
+    payload: Payload,
+    size: list[int],
+) -> None:
+    parts = [level(mean) for mean in _means(damage(frames, RATE, size))]
+    found: list[Finding] = [find(part) for part in parts]
+    tally.log10_p += [one.log10_p for one in found]
+    everything: Levelled = together(parts)
+    told = read(everything, find(everything))
+    tally.read.append(told == payload)
+    tally.wrong += told is not None and told != payload
+
+
+def _means(pictures: Iterator[tuple[float, Luma]]) -> Iterator[NDArray[np.float32]]:
+    """Average the luma of each part."""
+    total: NDArray[np.float32] | None = None
+    count, ends = 0, float(PART_S)
+    for at, luma in pictures:
+        if at >= ends - 1e-6 and total is not None:
+            yield total / np.float32(count)
+            total, count, ends = None, 0, ends + PART_S
+        if total is None:
+            total = np.zeros(luma.shape, np.float32)
+        cv2.accumulate(luma, total)
+        count += 1
+    if total is not None:
+        yield total / np.float32(count)
+
+
+def _clips(path: Path | None) -> list[Path]:
+    if path is None:
+        with resources.as_file(resources.files("swapcast.assets") / "demo.mp4") as clip:
+            return [clip]
+    if path.is_file():
+        return [path]
+    return sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
+
+
+def _window(clip: Path, turn: int) -> list[Picture]:
+    """Read 12 s of a clip in 720p; a shorter one is played to and fro."""
+    zoom, mirrored = _ZOOMS[turn // 2 % len(_ZOOMS)], turn % 2 == 1
+    step, wanted = 0.0, PART_S * PARTS * RATE
+    pictures: list[Picture] = []
+    with av.open(str(clip)) as container:
+        rate = float(container.streams.video[0].average_rate or RATE)
+        for frame in container.decode(video=0):
+            while step <= len(pictures) / RATE < step + 1 / rate:
+                pictures.append(_fitted(frame, zoom, mirrored=mirrored))
+            step += 1 / rate
+            if len(pictures) >= 2 * wanted:
+                break
+    there_and_back = pictures + pictures[-2:0:-1]
+    begins = turn * wanted // 3 % len(there_and_back)
+    return list(islice(cycle(there_and_back), begins, begins + wanted))
+
+
+def _fitted(frame: av.VideoFrame, zoom: float, *, mirrored: bool) -> Picture:
+    """Scale a picture so that it fills 720p, and cut out the middle."""
+    scale = zoom * max(WIDTH / frame.width, HEIGHT / frame.height)
+    width, height = (math.ceil(side * scale / 4) * 4 for side in (frame.width, frame.height))
+    packed = frame.reformat(width, height, "yuv420p", interpolation="BICUBIC").to_ndarray()
+    flat = packed.reshape(-1)
+    half = width // 2, height // 2
+    planes = np.split(flat, [width * height, width * height * 5 // 4])
+    cut = []
+    for plane, (columns, rows), (wide, high) in zip(
+        planes,
+        ((width, height), half, half),
+        ((WIDTH, HEIGHT), (WIDTH // 2, HEIGHT // 2), (WIDTH // 2, HEIGHT // 2)),
+        strict=True,
+    ):
+        left, top = (columns - wide) // 2, (rows - high) // 2
+        part = plane.reshape(rows, columns)[top : top + high, left : left + wide]
+        cut.append((part[:, ::-1] if mirrored else part).ravel())
+    return np.concatenate(cut).reshape(HEIGHT * 3 // 2, WIDTH)
+
+
+def _frames(pictures: Sequence[Picture], payload: Payload | None) -> Iterator[av.VideoFrame]:
+    """Give the pictures as they leave the compositor, or, without a payload, as they are."""
+    compositor = Compositor(payload)
+    for number, picture in enumerate(pictures):
+        if payload is None:
+            frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), "yuv420p")
+        else:
+            frame = as_frame(compositor.finish(_frame(picture, number), (), ()))
+        frame.pts, frame.time_base = number, Fraction(1, RATE)
+        yield frame
+
+
+def _frame(picture: Picture, number: int) -> Frame:
+    y, u, v = np.split(picture.reshape(-1), [WIDTH * HEIGHT, WIDTH * HEIGHT * 5 // 4])
+    half = HEIGHT // 2, WIDTH // 2
+    planes = y.reshape(HEIGHT, WIDTH), u.reshape(half), v.reshape(half)
+    return Frame(*planes, WIDTH, HEIGHT, Colour(), number, number / RATE)
+
+
+def _psnr(picture: Picture, payload: Payload) -> float:
+    marked = Compositor(payload).finish(_frame(picture, 0), (), ()).planes[0]
+    error = marked.astype(np.float64) - picture[:HEIGHT]
+    return float(10 * np.log10(255**2 / np.mean(error**2)))
