@@ -21,6 +21,7 @@ COMMANDS = {
     "extract": ("make a face set from clips or pictures", "swapcast.realtime.commands:extract"),
     "train": ("train a swapper on face sets", "swapcast.models.__main__:train_command"),
     "export": ("make a .face pack from a training", "swapcast.realtime.commands:export"),
+    "models": ("fetch a model file", "swapcast.realtime.commands:models"),
     "bench": ("measure the loop or the kernels", "swapcast.bench.__main__:bench_command"),
 }
 
