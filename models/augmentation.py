@@ -37,7 +37,7 @@ def resample(pictures: Tensor, grid: Tensor) -> Tensor:
 
 def warp_grids(
     count: int, size: int, augmentation: Augmentation, random: Generator
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Make the published random warp, and the target that fits it best without bending.
 
     A grid of 5×5 points over the crop is disturbed, each point alone, and the crop is bent along
@@ -54,8 +54,9 @@ def warp_grids(
 
     Returns
     -------
-    two of float32 [count, size, size, 2]
+    seen, wanted : float32 [count, size, size, 2]
         Where each pixel is taken from, (x, y), −1…1 from edge to edge: bent, and straight.
+    mirrored : bool [count]
     """
 
     def uniform(limit: float) -> Tensor:
@@ -87,7 +88,7 @@ def warp_grids(
     smooth = F.interpolate(control, size=size + size // 4, mode="bilinear", align_corners=False)
     edge = size // 8
     seen = smooth[:, :, edge:-edge, edge:-edge].permute(0, 2, 3, 1)
-    return seen, wanted
+    return seen, wanted, mirrored[:, 0]
 
 
 def relight(

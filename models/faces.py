@@ -9,6 +9,7 @@ moments played by other people, which renderers can make. Deleting a picture tak
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from swapcast.models.attributes import MIRRORED, measure
 from swapcast.models.augmentation import Augmentation, coarsen, relight, resample, warp_grids
 
 MANIFEST = "faceset.json"
@@ -57,6 +59,11 @@ class FaceSet:
     """One entry for each folder the faces come from."""
     seen: NDArray[np.uint8]
     """uint8 [n, side, side, 3], RGB: what a network is to make ``images`` of; mostly ``images``."""
+
+    @cached_property
+    def attributes(self) -> NDArray[np.float32]:
+        """float32 [n, 7]: pose, expression and light of each face."""
+        return measure(self.landmarks, self.images)
 
     def provenance(self) -> list[dict[str, Any]]:
         """Return ``about`` as plain values that JSON can keep."""
@@ -221,6 +228,8 @@ class Batch:
     """float32 [n, 1, size, size], 0…1: where the face is in ``target``."""
     features: Tensor
     """float32 [n, 1, size, size], 0…1: where its eyes and its mouth are."""
+    attributes: Tensor
+    """float32 [n, 7]: what the face does, as `swapcast.models.attributes.measure` reads it."""
 
 
 @dataclass(frozen=True)
@@ -246,15 +255,17 @@ class Faces:
         images, masks = self._stack(self.faces.images[picked]), self.faces.masks[picked]
         same = self.faces.seen is self.faces.images
         others = images if same else self._stack(self.faces.seen[picked])
-        seen, wanted = (
-            grid.to(self.device) for grid in warp_grids(count, self.size, self.augmentation, random)
+        seen, wanted, mirrored = (
+            part.to(self.device) for part in warp_grids(count, self.size, self.augmentation, random)
         )
         warped, target = relight(
             resample(others, seen), resample(images, wanted), self.augmentation, random
         )
         mask = resample(self._stack(masks), wanted)
         warped = coarsen(warped, self.augmentation, random)
-        return Batch(warped, target, mask[:, :1], mask[:, 1:])
+        signs = torch.where(mirrored[:, None], torch.from_numpy(MIRRORED).to(self.device), 1.0)
+        attributes = torch.from_numpy(self.faces.attributes[picked]).to(self.device) * signs
+        return Batch(warped, target, mask[:, :1], mask[:, 1:], attributes)
 
     def _stack(self, pictures: NDArray[np.uint8]) -> Tensor:
         planar = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).contiguous()

@@ -121,7 +121,7 @@ def test_the_target_is_the_similarity_that_fits_the_warp_best() -> None:
     """Against Umeyama's solution by singular values, as OpenCV's users know it."""
     random = torch.Generator().manual_seed(3)
     settings = Augmentation(turn=0, zoom=0, shift=0, mirror=0)
-    seen, wanted = warp_grids(6, 64, settings, random)
+    seen, wanted, _ = warp_grids(6, 64, settings, random)
     again = torch.Generator().manual_seed(3)
     noise = torch.randn(2, 6, 25, generator=again) * (2 * settings.warp)
     line = np.linspace(-1, 1, 5)
@@ -142,7 +142,7 @@ def test_the_target_is_the_similarity_that_fits_the_warp_best() -> None:
 
 def test_faces_are_turned_mirrored_and_moved_within_the_limits() -> None:
     settings = Augmentation(turn=10, zoom=0.05, shift=0.05, mirror=1, warp=0)
-    seen, wanted = warp_grids(64, 64, settings, torch.Generator().manual_seed(0))
+    seen, wanted, _ = warp_grids(64, 64, settings, torch.Generator().manual_seed(0))
     torch.testing.assert_close(seen, wanted, atol=1e-5, rtol=0)
     along = wanted[:, 32, 63] - wanted[:, 32, 0]
     assert (along[:, 0] < 0).all(), "mirrored"

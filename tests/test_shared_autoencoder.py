@@ -18,7 +18,8 @@ TINY = AutoencoderSettings(width=1 / 16)
 
 def batch(value: float) -> Batch:
     picture = torch.full((2, 3, 64, 64), value)
-    return Batch(picture, picture, torch.ones(2, 1, 64, 64), torch.zeros(2, 1, 64, 64))
+    one = torch.ones(2, 1, 64, 64)
+    return Batch(picture, picture, one, 0 * one, torch.zeros(2, 7))
 
 
 @pytest.mark.parametrize("name", PRESETS)
