@@ -125,8 +125,9 @@ class Guard:
 
     @property
     def searching(self) -> tuple[Box, ...]:
-        """Where faces that wore a swap and were lost may be now."""
-        return tuple(lost.region for lost in self._lost.values())
+        """Where the faces that wore a swap may be now, if they are out of sight."""
+        worn = (enlarge(box, _MARGIN) for box in self._wearing.values())
+        return (*(lost.region for lost in self._lost.values()), *worn)
 
     def is_stranger(self, face: Face) -> bool:
         """Tell whether a face was decided to be a stranger's."""
@@ -166,7 +167,8 @@ class Guard:
         self._unknown = 0 if confirmed else max(self._unknown - 1, 0)
         regions = [face.box for face in failed]
         regions += [one.box for one in doubted if one.verdict in ("undecided", "face")]
-        boxes = [enlarge(box, _MARGIN) for box in regions] + list(self.searching)
+        boxes = [enlarge(box, _MARGIN) for box in regions]
+        boxes += [lost.region for lost in self._lost.values()]
         guarded = len(failed) + len(faces) + len(self._lost)
         untouched = sum(one.verdict == "stranger" for one in doubted)
         if self._unknown:
