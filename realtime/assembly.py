@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from swapcast.realtime.analyser import FaceAnalyser, open_analyser
 from swapcast.realtime.audio import SoundLine, advised_delay_ms
+from swapcast.realtime.badge import Badge
 from swapcast.realtime.check import face_check
 from swapcast.realtime.clip import Clip
 from swapcast.realtime.compositor import Compositor
@@ -20,6 +21,7 @@ from swapcast.realtime.control import controlled
 from swapcast.realtime.cover import Cover
 from swapcast.realtime.errors import SettingError, SwapcastError
 from swapcast.realtime.face_store import face_store
+from swapcast.realtime.installation import todays_payload
 from swapcast.realtime.listening import listening
 from swapcast.realtime.loop import convert, run
 from swapcast.realtime.mailbox import Latest
@@ -181,7 +183,7 @@ def _faces(
     )
     swap = FaceSwap(
         swapper,
-        Compositor(),
+        Compositor(todays_payload(), _badge(settings)),
         face_check(),
         meter,
         who=settings.who,
@@ -189,6 +191,10 @@ def _faces(
         colours=[sink.colour for sink in sinks],
     )
     return swap, analyse
+
+
+def _badge(settings: Engine) -> Badge | None:
+    return None if settings.badge == "off" else Badge(settings.badge, settings.badge_corner)
 
 
 def _report(

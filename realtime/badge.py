@@ -1,6 +1,6 @@
 """The visible badge: a small sign in a corner that says that the picture was made by AI."""
 
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -8,13 +8,8 @@ from numpy.typing import NDArray
 
 from swapcast.kernels.colour import yuv_from_rgb
 from swapcast.kernels.mark import stamp
+from swapcast.realtime.badge_choice import BadgeCorner, BadgeStyle
 from swapcast.realtime.frame import Colour, Picture
-
-BadgeStyle: TypeAlias = Literal["label", "letters", "dot", "off"]
-"""``label``: a plate that says "AI face". ``letters``: one that says "AI". ``dot``: a ring with a
-dot in it. ``off``: none."""
-
-BadgeCorner: TypeAlias = Literal["bottom-right", "bottom-left", "top-right", "top-left"]
 
 _TEXTS = {"label": "AI face", "letters": "AI"}
 _HEIGHT = 1 / 22  # of the picture's shorter side

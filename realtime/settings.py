@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from swapcast.export.runners import Provider
+from swapcast.realtime.badge_choice import BadgeCorner, BadgeStyle
 from swapcast.realtime.errors import SettingError
 from swapcast.realtime.guard import GuardMode
 
@@ -35,6 +36,11 @@ class Engine:
     run ends."""
     threads: int = 1
     """Processor threads of the swapper."""
+    badge: BadgeStyle = "label"
+    """The visible badge that says that the face was made by AI: label, letters, dot or off. The
+    invisible mark is always there."""
+    badge_corner: BadgeCorner = "bottom-right"
+    """Where the badge is: bottom-right, bottom-left, top-right or top-left."""
     report: Path | None = None
     """Write the run's figures to this file, as JSON."""
     config: Path | None = None

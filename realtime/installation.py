@@ -1,0 +1,93 @@
+"""Who made a picture, as the invisible mark says it: a number that changes every day.
+
+It comes from a secret that lies in the user's own data folder and never leaves it. Whoever has the
+secret can tell that a mark is of this installation, and of which day; nobody else can, or link the
+marks of two days.
+"""
+
+import datetime
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from swapcast.realtime.errors import SwapcastError
+from swapcast.realtime.keys import data_folder
+from swapcast.realtime.mark_code import INSTALLATION_BITS, Payload
+
+SECRET_FILE = "mark.secret"
+_BYTES = 32
+_DAYS = 3 * 366  # how far back `made_on` looks
+
+
+def installation_secret(folder: Path | None = None) -> bytes:
+    """Return this installation's secret, 32 bytes; the first call makes it.
+
+    Parameters
+    ----------
+    folder : where it lies; None: the user's data folder
+
+    Raises
+    ------
+    SwapcastError
+        If it cannot be written or read, others can read it, or it is damaged.
+    """
+    path = (folder or data_folder()) / SECRET_FILE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _make(path)
+        secret, mode = path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        raise SwapcastError(f"the secret {path} cannot be used: {error.strerror}") from error
+    if os.name == "posix" and mode & 0o077:
+        raise SwapcastError(f"others can read the secret {path}; make it yours: chmod 600 {path}")
+    if len(secret) != _BYTES:
+        raise SwapcastError(f"the secret {path} is damaged; move it away, and a new one is made")
+    return secret
+
+
+def _make(path: Path) -> None:
+    """Write a new secret whole, as somebody else may be making one at the same moment."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(_BYTES))
+    try:
+        if not path.exists():
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def payload_of(secret: bytes, day: datetime.date) -> Payload:
+    """Return what the marks of an installation say on a day (UTC)."""
+    digest = hmac.digest(secret, f"swapcast mark {day.isoformat()}".encode(), hashlib.sha256)
+    number = int.from_bytes(digest[:4], "big") >> (32 - INSTALLATION_BITS)
+    return Payload(number or 1)  # 0 is nobody's
+
+
+def todays_payload(folder: Path | None = None) -> Payload:
+    """Return what this installation's marks say today.
+
+    Raises
+    ------
+    SwapcastError
+        If the secret cannot be used.
+    """
+    return payload_of(installation_secret(folder), today())
+
+
+def made_on(payload: Payload, secret: bytes, until: datetime.date) -> datetime.date | None:
+    """Return the day of the last three years on which this installation's marks said that."""
+    for back in range(_DAYS):
+        day = until - datetime.timedelta(days=back)
+        if payload_of(secret, day) == payload:
+            return day
+    return None
+
+
+def today() -> datetime.date:
+    """Return the date in UTC, which is the same everywhere."""
+    return datetime.datetime.now(datetime.timezone.utc).date()
