@@ -29,7 +29,7 @@ $(STAMP)-test: $(STAMP)-live
 	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0+cpu' \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check torch --index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check torch; fi
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,openvino,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,openvino,screen,dev]'
 	@touch $@
 
 demo: $(STAMP)-live

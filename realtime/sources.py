@@ -1,4 +1,4 @@
-"""Where the frames come from: a camera, a file, an address on the network, or a drawn face."""
+"""Where the frames come from: a camera, a file, a network address, a screen, or a drawn face."""
 
 import stat
 import time
@@ -12,6 +12,7 @@ from swapcast.realtime.clip import Clip
 from swapcast.realtime.errors import SourceError
 from swapcast.realtime.frame import Frame
 from swapcast.realtime.network import SCHEMES, stream
+from swapcast.realtime.screen import Screen
 from swapcast.realtime.synthetic import Synthetic
 
 
@@ -20,11 +21,12 @@ class SourceSettings:
     """How a source is opened."""
 
     width: int | None = None
-    """Ask a camera for this width, draw the synthetic face so wide; ``None``: the source's best."""
+    """Ask a camera for this width, draw the synthetic face, show a screen so wide; ``None``: the
+    source's best."""
     height: int | None = None
     """As ``width``."""
     fps: int | None = None
-    """Frames a second to ask a camera for, to draw, or to show a still picture at."""
+    """Frames a second to ask a camera for, to draw, or to take of a picture or screen."""
     pixel_format: str | None = None
     """What a camera is asked to send: yuyv422, mjpeg, nv12 or yuv420p; ``None``: the cheapest."""
     loop: bool = False
@@ -74,8 +76,8 @@ def open_source(
     Parameters
     ----------
     spec : str
-        ``0`` or ``/dev/video0`` (camera), ``synthetic``, a path, or an address such as
-        ``rtsp://…``.
+        ``0`` or ``/dev/video0`` (camera), ``screen`` or ``screen:2``, ``synthetic``, a path, or an
+        address such as ``rtsp://…``.
     settings : SourceSettings
     stop : callable
         Is asked at least every second whether the frames should end.
@@ -106,11 +108,21 @@ def open_source(
         return camera(spec, wish, stop=stop, on_event=on_event, clock=clock)
     if spec.partition("://")[0].lower() in SCHEMES and "://" in spec:
         return stream(spec, loop=settings.loop, stop=stop, on_event=on_event, clock=clock)
+    word, _, number = spec.partition(":")
+    if word == "screen" and (not number or number.isdigit()) and spec != "screen:":
+        return Screen(
+            number=int(number or 1),
+            width=settings.width,
+            height=settings.height,
+            fps=settings.fps or 30,
+            stop=stop,
+            clock=clock,
+        )
     path = Path(spec)
     if not path.exists():
         raise SourceError(
             f"no source {spec!r}: give a camera (0, /dev/video0; `swapcast cameras` lists them), "
-            "a file, an address such as rtsp://…, or synthetic"
+            "a file, an address such as rtsp://…, screen, or synthetic"
         )
     if not stat.S_ISREG(path.stat().st_mode):
         raise SourceError(f"{spec} is not a file; give a video, a GIF or a picture")

@@ -262,7 +262,7 @@ def test_sound_alone_is_no_source(tmp_path):
         list(open_source(str(path), SourceSettings()).frames())
 
 
-@pytest.mark.parametrize("spec", ["webcam", "missing.mp4", "screen", "gopher://host/x"])
+@pytest.mark.parametrize("spec", ["webcam", "missing.mp4", "screens", "screen:", "gopher://host/x"])
 def test_what_is_no_source_is_one_clear_line(spec):
     with pytest.raises(SourceError, match=r"no source .*synthetic") as caught:
         open_source(spec, SourceSettings())
