@@ -29,23 +29,6 @@ def fill(y: NDArray[np.uint8], level: int, mark: NDArray[np.int8]) -> None:
             y[i, j] = _within(level + int(mark[k, j]))
 
 
-@kernel("void(u1[:, ::1], i1[:, ::1])")
-def add(y: NDArray[np.uint8], mark: NDArray[np.int8]) -> None:
-    """Mark a picture that was drawn over another one.
-
-    Parameters
-    ----------
-    y : uint8 [height, width]
-        Changed in place.
-    mark : int8 [side, columns ≥ width]
-        Levels that are added; row i takes row ``i % side``.
-    """
-    for i in range(y.shape[0]):
-        k = i % mark.shape[0]
-        for j in range(y.shape[1]):
-            y[i, j] = _within(int(y[i, j]) + int(mark[k, j]))
-
-
 @kernel(
     "void(u1[:, :, ::1], u1[:, :, ::1], u1[:, ::1], u1[:, ::1], i8, i8, i1[:, ::1], "
     "u1[:, ::1], u1[:, ::1], u1[:, ::1])"

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.colour import yuv_from_rgb
-from swapcast.kernels.mark import add
 from swapcast.kernels.mark import fill
 from swapcast.kernels.output import pixelate
 from swapcast.realtime.frame import Picture
@@ -82,7 +81,5 @@ class Veil:
             fill(y, round(levels[0]), mark)
             u.fill(round(levels[1]))
             v.fill(round(levels[2]))
-        if picture.mark is not None:
-            add(veiled.planes[0], picture.mark)
         self._made, self._veiled = (picture, kind), veiled
         return veiled
