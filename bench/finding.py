@@ -17,7 +17,7 @@ import tyro
 from swapcast.bench.timing import compare, publish
 from swapcast.realtime.analyser import Detect
 from swapcast.realtime.detector import detector
-from swapcast.realtime.extract import picture_frame
+from swapcast.realtime.picture_file import picture_frame
 from swapcast.realtime.frame import Colour, Frame
 from swapcast.realtime.landmarks import landmark_net
 from swapcast.realtime.tracker import Tracker

@@ -30,7 +30,8 @@ from swapcast.realtime.face_folder import (
     write_text,
 )
 from swapcast.realtime.face_store import face_store
-from swapcast.realtime.frame import Colour, Face, Frame
+from swapcast.realtime.frame import Face, Frame
+from swapcast.realtime.picture_file import picture_frame
 from swapcast.realtime.policy import accept_policy
 from swapcast.realtime.training_consent import consent_record
 
@@ -248,34 +249,6 @@ def read_frames(clip: Path) -> Iterator[Frame]:
     from swapcast.realtime.sources import SourceSettings, open_source  # noqa: PLC0415
 
     yield from open_source(str(clip), SourceSettings()).frames()
-
-
-def picture_frame(path: Path) -> Frame:
-    """Read a picture as a frame; an odd last row or column is left out.
-
-    Raises
-    ------
-    SourceError
-        If it is no picture.
-    """
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None or min(picture.shape[:2]) < 2:
-        raise SourceError(f"{path} is no picture that can be read")
-    height, width = (side & ~1 for side in picture.shape[:2])
-    planes = np.asarray(
-        cv2.cvtColor(picture[:height, :width].copy(), cv2.COLOR_BGR2YUV_I420), np.uint8
-    )
-    chroma = planes[height:].reshape(2, height // 2, width // 2)
-    return Frame(
-        y=np.ascontiguousarray(planes[:height]),
-        u=np.ascontiguousarray(chroma[0]),
-        v=np.ascontiguousarray(chroma[1]),
-        width=width,
-        height=height,
-        colour=Colour("bt601"),
-        number=0,
-        captured_at=0.0,
-    )
 
 
 def _take(

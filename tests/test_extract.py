@@ -14,8 +14,9 @@ from swapcast.kernels.geometry import TEMPLATES, five_points
 from swapcast.models.faces import load_faces
 from swapcast.realtime.consent import parse_record
 from swapcast.realtime.errors import ConsentError, SettingError, SourceError
-from swapcast.realtime.extract import Extract, extract, picture_frame, sharpness
+from swapcast.realtime.extract import Extract, extract, sharpness
 from swapcast.realtime.frame import Face, Frame
+from swapcast.realtime.picture_file import picture_frame
 from swapcast.realtime.synthetic import Synthetic
 from tests.made_consent import made_record
 
