@@ -76,6 +76,8 @@ class Swapper:
                 "make it with `swapcast export`"
             ) from error
         shape = (1, 3, self.size, self.size)
+        if not 32 <= self.size <= 1024:
+            raise ModelError(f"face {identity.name!r}: its crops are {self.size} pixels wide")
         if kind != "swapper" or self._runner.shapes != {"crop": shape}:
             raise ModelError(f"face {identity.name!r}: its network is no swapper of crops {shape}")
         if self.template not in TEMPLATES:
