@@ -17,9 +17,9 @@ import tyro
 from swapcast.bench.timing import compare, publish
 from swapcast.realtime.analyser import Detect
 from swapcast.realtime.detector import detector
-from swapcast.realtime.picture_file import picture_frame
 from swapcast.realtime.frame import Colour, Frame
 from swapcast.realtime.landmarks import landmark_net
+from swapcast.realtime.picture_file import picture_frame
 from swapcast.realtime.tracker import Tracker
 from swapcast.realtime.yunet import YuNet
 
