@@ -27,6 +27,7 @@ from swapcast.realtime.loop import convert, run
 from swapcast.realtime.mailbox import Latest
 from swapcast.realtime.meter import Meter, write_report
 from swapcast.realtime.settings import Convert, Engine, Live
+from swapcast.realtime.signing import sign_recordings
 from swapcast.realtime.sinks import Sink, SinkSettings, open_sink
 from swapcast.realtime.sources import Source, SourceSettings, open_source
 from swapcast.realtime.stages import FaceSwap
@@ -168,6 +169,8 @@ def _faces(
     store, uses = face_store(), uses_of(names)
     face = store.find(settings.face, uses)
     stack.enter_context(store.session(face, uses, names))
+    clip = settings.source if isinstance(settings, Convert) else None
+    stack.callback(sign_recordings, names, face, clip, meter.notice)
     swapper = stack.enter_context(
         Swapper(
             face,
