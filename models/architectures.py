@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from swapcast.models.checkpoint import Checkpoint, CheckpointError
+from swapcast.models.conditional_autoencoder import ConditionalAutoencoder, ConditionalSettings
 from swapcast.models.shared_autoencoder import (
     PRESETS,
     AutoencoderSettings,
@@ -21,6 +22,7 @@ class Preset(NamedTuple):
 
 ARCHITECTURES: Mapping[type[ModelSettings], type[SwapModel]] = {
     AutoencoderSettings: SharedAutoencoder,
+    ConditionalSettings: ConditionalAutoencoder,
 }
 """Every network class, by the class of its settings."""
 
@@ -33,6 +35,16 @@ READY: Mapping[str, Preset] = {
     ),
     "live-128": Preset(
         "Narrow, with masks: 128 pixels at webcam rate on one processor core.", PRESETS["live-128"]
+    ),
+    "conditional-64": Preset(
+        "Conditional autoencoder: one decoder, told whose face and what it does; 64 pixels.",
+        ConditionalSettings(),
+    ),
+    "conditional-128": Preset(
+        "The same with one halving more, 128 pixels.",
+        ConditionalSettings(
+            size=128, encoder=(32, 64, 128, 192, 192), decoder=(192, 192, 128, 64, 32)
+        ),
     ),
 }
 

@@ -32,7 +32,8 @@ class Checkpoint:
     losses: Mapping[str, float]
     """Running means at this step."""
     tensors: Mapping[str, Tensor]
-    """``model.…`` weights, ``average.…`` their running mean, ``optimiser.…``, ``random``."""
+    """``model.…`` weights, ``average.…`` their running mean, ``optimiser.…``, and the states of
+    what draws faces (``random``) and of the networks' own noise (``chance``)."""
 
     def part(self, name: str) -> dict[str, Tensor]:
         """Return the tensors below ``name``, without it."""

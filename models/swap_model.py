@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from swapcast.models.faces import Batch
+from swapcast.models.faces import Batch, FaceSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,9 @@ class SwapModel(nn.Module, ABC):
         dict of float []
             The parts of the loss, weighted; their sum is to be made small.
         """
+
+    def prepare(self, sets: Sequence[FaceSet]) -> None:
+        """Take from the faces to be learned what stays fixed from then on; by default nothing."""
 
     def begin_with(self, other: "SwapModel") -> None:
         """Take over what another network of the same form has learned.

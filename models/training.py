@@ -47,6 +47,7 @@ class Training:
         self.random = torch.Generator().manual_seed(settings.seed + fabric.global_rank)
         torch.manual_seed(settings.seed)
         model = make(settings.model, names)
+        model.prepare(self.sets)
         if settings.start is not None:
             _begin_with(model, read_checkpoint(settings.start / CHECKPOINT))
         self.model: SwapModel = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -163,9 +164,15 @@ class Training:
 
     def checkpoint(self) -> Checkpoint:
         """Return the state as it is now; every process must ask for it."""
-        state = self.random.get_state().to(self.fabric.device)
-        states = self.fabric.all_gather(state).reshape(self.fabric.world_size, -1).cpu()
-        tensors: dict[str, Tensor] = {"random": states}
+        tensors: dict[str, Tensor] = {
+            name: self.fabric.all_gather(state.to(self.fabric.device))
+            .reshape(self.fabric.world_size, -1)
+            .cpu()
+            for name, state in (
+                ("random", self.random.get_state()),  # draws faces
+                ("chance", torch.get_rng_state()),  # networks' own noise
+            )
+        }
         tensors |= {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.mean.items()}
         for player, optimiser in self.optimisers.items():
@@ -205,8 +212,9 @@ class Training:
                 self.mean[name].copy_(value)
             for player, optimiser in self.optimisers.items():
                 _restore(optimiser, self.parts[player], checkpoint.part(f"optimiser.{player}"))
-            states = checkpoint.tensors["random"]
-            self.random.set_state(states[self.fabric.global_rank % len(states)])
+            rank = self.fabric.global_rank % len(checkpoint.tensors["random"])
+            self.random.set_state(checkpoint.tensors["random"][rank])
+            torch.set_rng_state(checkpoint.tensors["chance"][rank])
         except (RuntimeError, LookupError, ValueError) as error:
             raise CheckpointError(f"the checkpoint does not fit this run: {error}") from error
         self.step, self.losses = checkpoint.step, dict(checkpoint.losses)
