@@ -8,6 +8,7 @@ from typing import Protocol
 import tyro
 
 from swapcast.realtime.consent import ConsentRecord
+from swapcast.realtime.enrol_command import Enroll
 from swapcast.realtime.errors import ConsentError
 from swapcast.realtime.face_command_consent import Record, Records, Revocations, Revoke, Sign
 from swapcast.realtime.face_command_data import Delete, ExportData, Import, Log
@@ -76,6 +77,7 @@ class Remove:
 
 
 ACTIONS: dict[str, Callable[..., Action]] = {
+    "enroll": Enroll,
     "list": List,
     "show": Show,
     "add": Add,

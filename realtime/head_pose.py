@@ -89,6 +89,5 @@ def head_pose(landmarks: Points, width: int, height: int, *, rounds: int = 4) ->
         nearer = -(HEAD @ turn[2]) * scale / (FOCAL * max(width, height))
     pitch, yaw = np.arctan2(turn[2, 1], turn[2, 2]), np.arcsin(-np.clip(turn[2, 0], -1, 1))
     roll = np.arctan2(turn[1, 0], turn[0, 0])
-    return HeadPose(
-        *(float(angle) for angle in np.degrees([yaw, pitch, roll])), turn=turn, scale=scale
-    )
+    yaw, pitch, roll = np.degrees([yaw, pitch, roll]).tolist()
+    return HeadPose(yaw, pitch, roll, turn, scale)

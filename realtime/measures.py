@@ -23,7 +23,7 @@ def mouth_openness(landmarks: Points) -> float:
     landmarks : float32 [68, 2]
     """
     gaps = np.linalg.norm(landmarks[61:64] - landmarks[[67, 66, 65]], axis=1)
-    return float(gaps.mean() / max(np.linalg.norm(landmarks[27] - landmarks[33]), 1e-6))
+    return float(gaps.mean()) / max(float(np.linalg.norm(landmarks[27] - landmarks[33])), 1e-6)
 
 
 def mouth_width(landmarks: Points) -> float:
@@ -33,8 +33,8 @@ def mouth_width(landmarks: Points) -> float:
     ----------
     landmarks : float32 [68, 2]
     """
-    eyes = np.linalg.norm(landmarks[36] - landmarks[45])
-    return float(np.linalg.norm(landmarks[48] - landmarks[54]) / max(eyes, 1e-6))
+    eyes = float(np.linalg.norm(landmarks[36] - landmarks[45]))
+    return float(np.linalg.norm(landmarks[48] - landmarks[54])) / max(eyes, 1e-6)
 
 
 def eye_patches(frame: Frame, landmarks: Points) -> tuple[Patch, Patch]:

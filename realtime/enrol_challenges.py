@@ -1,0 +1,232 @@
+"""What the subject of a live enrolment is asked to do, and how it is seen that it was done."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+
+from swapcast.realtime.enrol_relief import Relief, SkinTracks
+from swapcast.realtime.frame import Face, Frame
+from swapcast.realtime.head_pose import HeadPose
+from swapcast.realtime.measures import Blink
+
+Direction = Literal["left", "right", "up", "down"]
+
+_FAR_ENOUGH: dict[Direction, float] = {"left": 20.0, "right": 20.0, "up": 9.0, "down": 9.0}
+"""Degrees from rest, by the landmarks, which understate how far a head is raised."""
+_RELIEF = 0.3
+"""Least depth of the nose that a turn shows, of a mean head's. Rendered heads show 0.46 and more,
+prints, bent to radii down to 6 cm too, 0.15 and less."""
+_RANK = 0.05
+"""Least third singular value of the skin's tracks over the second, turning to a side."""
+_OPEN, _SHUT = 0.22, 0.12
+"""Lengths of the nose by which the mouth opens more than at rest, and at most once shut again."""
+_WIDER = 1.10
+"""Width of a smiling mouth over that at rest."""
+_HOLD = 0.25
+"""Seconds for which a pose, a gape or a smile is to be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One frame and what was measured in it."""
+
+    frame: Frame
+    face: Face
+    pose: HeadPose
+    mouth: float
+    """Openness, in lengths of the nose."""
+    width: float
+    """Of the mouth, in distances between the eyes' outer corners."""
+    blink: Blink | None
+    """That has just ended."""
+
+    @property
+    def at(self) -> float:
+        """Seconds, on the clock of the frames."""
+        return self.frame.captured_at
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The subject looking into the camera, doing nothing."""
+
+    yaw: float
+    pitch: float
+    mouth: float
+    width: float
+
+    @staticmethod
+    def of(moments: list[Moment]) -> "Rest":
+        """Take the median of some moments."""
+        values = [(m.pose.yaw, m.pose.pitch, m.mouth, m.width) for m in moments]
+        return Rest(*(float(value) for value in np.median(values, axis=0)))
+
+    def straight(self, moment: Moment) -> bool:
+        """Tell whether the subject looks as at rest."""
+        pose = moment.pose
+        return abs(pose.yaw - self.yaw) < 8 and abs(pose.pitch - self.pitch) < 8
+
+    def calm(self, moment: Moment) -> bool:
+        """Tell whether the subject looks as at rest and the mouth is shut."""
+        return self.straight(moment) and abs(moment.mouth - self.mouth) < _SHUT
+
+
+class Challenge(Protocol):
+    """Something that is asked of the subject."""
+
+    name: str
+    """In the record, and of the reference picture that is taken while it is met."""
+    text: str
+    """What the subject is asked."""
+    seconds: float
+    """In which it must be done."""
+
+    def see(self, moment: Moment) -> bool:
+        """Look at the next moment; tell whether the challenge is met by now."""
+        ...
+
+    def hint(self) -> str:
+        """Say what is still missing, or nothing."""
+        ...
+
+    def measured(self) -> dict[str, str]:
+        """Return what was measured, for the record."""
+        ...
+
+
+@dataclass
+class Turn:
+    """Turn the head to a side, up or down. Left and right are the subject's own."""
+
+    direction: Direction
+    rest: Rest
+    name: str = field(init=False)
+    text: str = field(init=False)
+    seconds: float = 8.0
+    angle: float = field(default=0.0, init=False)
+    """Degrees from rest in the direction asked for, in the last frame."""
+    relief: Relief = field(default=Relief(0.0, 0.0, 0), init=False)
+
+    def __post_init__(self) -> None:
+        self._side = self.direction in {"left", "right"}
+        self.name = self.direction
+        self.text = {
+            "left": "turn your head to your left",
+            "right": "turn your head to your right",
+            "up": "raise your chin and look up",
+            "down": "lower your chin and look down",
+        }[self.direction]
+        self._tracks: SkinTracks | None = None
+        self._since: float | None = None
+
+    def see(self, moment: Moment) -> bool:
+        """Follow the skin; see whether the head has turned, and that it is no flat picture."""
+        if self._tracks is None:
+            self._tracks = SkinTracks(moment.frame, moment.face.landmarks, moment.pose)
+        else:
+            self._tracks.follow(moment.frame)
+        self.angle = self._angle(moment.pose)
+        if self.angle < _FAR_ENOUGH[self.direction]:
+            self._since = None
+            return False
+        self._since = moment.at if self._since is None else self._since
+        self.relief = self._tracks.relief(moment.pose)
+        solid = self.relief.depth >= _RELIEF and (not self._side or self.relief.rank >= _RANK)
+        return solid and moment.at - self._since >= _HOLD
+
+    def _angle(self, pose: HeadPose) -> float:
+        across, down = pose.yaw - self.rest.yaw, pose.pitch - self.rest.pitch
+        return {"left": across, "right": -across, "up": -down, "down": down}[self.direction]
+
+    def hint(self) -> str:
+        """Say how much further to turn."""
+        missing = _FAR_ENOUGH[self.direction] - self.angle
+        if missing <= 0:
+            return "hold it there"
+        more = "a little more " if missing < 10 else ""
+        way = f"to your {self.direction}" if self._side else self.direction
+        return f"{more}{way}, slowly"
+
+    def measured(self) -> dict[str, str]:
+        """Return the angle, and what the skin's tracks showed."""
+        return {
+            "degrees": f"{self.angle:.1f}",
+            "relief": f"{self.relief.depth:.2f}",
+            "rank": f"{self.relief.rank:.3f}",
+            "points": str(self.relief.points),
+        }
+
+
+@dataclass
+class BlinkTwice:
+    """Close both eyes and open them again, twice."""
+
+    rest: Rest
+    name: str = "blink"
+    text: str = "blink twice"
+    seconds: float = 8.0
+    blinks: list[Blink] = field(default_factory=list, init=False)
+
+    def see(self, moment: Moment) -> bool:
+        """Count blinks while the head is straight: a turn changes the eyes' looks too."""
+        if moment.blink is not None and self.rest.straight(moment):
+            self.blinks.append(moment.blink)
+        return len(self.blinks) >= 2
+
+    def hint(self) -> str:
+        """Say how many blinks were seen."""
+        return f"{len(self.blinks)} seen; keep your head still"
+
+    def measured(self) -> dict[str, str]:
+        """Return how unlike the open eyes the closed ones were, and for how long."""
+        return {
+            "likeness": " ".join(f"{blink.likeness:.2f}" for blink in self.blinks),
+            "seconds": " ".join(f"{blink.seconds:.2f}" for blink in self.blinks),
+        }
+
+
+@dataclass
+class Held:
+    """Something the mouth does for a moment: open wide, or smile."""
+
+    name: str
+    text: str
+    rest: Rest
+    measure: Callable[[Moment], float]
+    """Rises from 0 at rest to 1 when it is done."""
+    seconds: float = 8.0
+    most: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self._since: float | None = None
+
+    def see(self, moment: Moment) -> bool:
+        """See whether it is done, and held, while the head is straight."""
+        value = self.measure(moment)
+        self.most = max(self.most, value)
+        if value < 1 or not self.rest.straight(moment):
+            self._since = None
+            return False
+        self._since = moment.at if self._since is None else self._since
+        return moment.at - self._since >= _HOLD
+
+    def hint(self) -> str:
+        """Encourage."""
+        return "more" if self.most < 1 else "hold it, look straight"
+
+    def measured(self) -> dict[str, str]:
+        """Return the most that was seen, where 1 was asked for."""
+        return {"most": f"{self.most:.2f}"}
+
+
+def open_mouth(rest: Rest) -> Held:
+    """Ask for a wide open mouth."""
+    return Held("mouth", "open your mouth wide", rest, lambda m: (m.mouth - rest.mouth) / _OPEN)
+
+
+def smile(rest: Rest) -> Held:
+    """Ask for a smile."""
+    wider = rest.width * (_WIDER - 1)
+    return Held("smile", "smile broadly", rest, lambda m: (m.width - rest.width) / wider)
