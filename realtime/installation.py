@@ -49,6 +49,11 @@ def installation_secret(folder: Path | None = None) -> bytes:
     return secret
 
 
+def has_secret(folder: Path | None = None) -> bool:
+    """Tell whether this installation has ever marked anything."""
+    return ((folder or data_folder()) / SECRET_FILE).exists()
+
+
 def _make(path: Path) -> None:
     """Write a new secret whole, as somebody else may be making one at the same moment."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")

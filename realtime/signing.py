@@ -23,7 +23,13 @@ def sign_recordings(
     clip : what was converted, or None
     notice : is told in one line each
     """
-    from swapcast.realtime.manifest import FORMS, Origin, can_carry, sign_recording  # noqa: PLC0415, I001 - loading it would delay the first picture
+    # Loading it earlier would delay the first picture.
+    from swapcast.realtime.manifest import (  # noqa: PLC0415
+        FORMS,
+        Origin,
+        can_carry,
+        sign_recording,
+    )
 
     for name in names:
         path = Path(name)
