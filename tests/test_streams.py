@@ -359,7 +359,7 @@ def test_rtsp_a_server_is_read(tmp_path):
         with pytest.raises(SourceError, match="404 Not Found"):
             list(open_source(f"{host}/nothing", LIVE).frames())
     assert numbers == sorted(set(numbers))
-    assert numbers[-1] - numbers[0] <= 70  # a server begins with what it has
+    assert numbers[-1] - numbers[0] < 120  # what comes in a burst is left out but for the newest
 
 
 @pytest.mark.slow
