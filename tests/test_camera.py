@@ -5,6 +5,7 @@ No camera is needed: FFmpeg reads a named pipe through the same class as it read
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -338,3 +339,50 @@ def test_a_packet_that_was_overwritten_is_known(tmp_path):
     assert not reader.holds(0)
     assert reader.newest() == 4
     assert not writer.put(5, memoryview(b"123456789"))  # too long: goes another way
+
+
+def v4l2_format(colorspace=0, encoding=0, quantization=0, magic=0xFEEDCAFE):
+    """Build the kernel's ``struct v4l2_format`` of a 1280×720 YUYV camera."""
+    picture = struct.pack("=3I", 1280, 720, int.from_bytes(b"YUYV", "little")) + struct.pack(
+        "=9I", 1, 2560, 1843200, colorspace, magic, 0, encoding, quantization, 0
+    )
+    return struct.pack("@P", 1) + picture.ljust(200, b"\0")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Video4Linux is Linux's")
+@pytest.mark.parametrize(
+    ("stated", "colour"),
+    [
+        ({}, None),  # nothing is stated
+        ({"colorspace": 1}, Colour("bt601", False)),  # SMPTE170M
+        (
+            {"colorspace": 8},
+            Colour("bt601", False),
+        ),  # sRGB, what most USB cameras state: 601, HD too
+        ({"colorspace": 3}, Colour("bt709", False)),  # REC709
+        ({"colorspace": 12}, Colour("bt709", False)),  # DCI-P3
+        ({"colorspace": 7}, Colour("bt601", True)),  # JPEG
+        ({"colorspace": 8, "encoding": 2}, Colour("bt709", False)),
+        ({"colorspace": 3, "encoding": 1}, Colour("bt601", False)),
+        ({"colorspace": 7, "quantization": 2}, Colour("bt601", False)),
+        ({"colorspace": 3, "quantization": 1}, Colour("bt709", True)),
+        ({"quantization": 1}, Colour("bt601", True)),
+        ({"colorspace": 8, "encoding": 2, "quantization": 1, "magic": 0}, Colour("bt601", False)),
+    ],
+)
+def test_raw_colours_are_what_the_driver_states(stated, colour):
+    from swapcast.realtime.v4l2 import colour_of
+
+    assert len(v4l2_format(**stated)) == struct.calcsize("@P200s")
+    assert colour_of(v4l2_format(**stated)) == colour
+
+
+@pytest.mark.parametrize("form", ["yuyv422", "uyvy422"])
+def test_stated_colours_reach_the_frame(form):
+    """Both ways a raw picture is read: unpacked by us, decoded by FFmpeg."""
+    from swapcast.realtime.feed import _Decoder, _Unpacker
+
+    opened = Opened("rawvideo", 64, 48, form, 30.0, "", False, 1, "bt709", True)
+    read = _Unpacker(opened) if form == "yuyv422" else _Decoder(opened, paced=False)
+    (shot,) = read(memoryview(bytearray(2 * 64 * 48)), 0, 1.0, lambda: True)
+    assert shot.planes.colour == Colour("bt709", True)
