@@ -115,6 +115,7 @@ def check_parity(
     outputs: Sequence[str],
     *,
     size: int,
+    sliders: int = 0,
     precision: Precision,
     providers: Sequence[Provider],
 ) -> ParityReport:
@@ -122,20 +123,27 @@ def check_parity(
 
     Parameters
     ----------
-    model : float32 [1, 3, size, size] to a tuple of tensors
+    model : float32 [1, 3, size, size] (and float32 [1, sliders]) to a tuple of tensors
     network : the ONNX file's bytes
     outputs : names, in the network's order
     size : side of the crop, pixels
+    sliders : how many the network takes
     precision : how the file keeps its weights
     providers : what is to run the exported network
     """
-    pictures = sample_pictures(size)
+    inputs = [{"crop": picture} for picture in sample_pictures(size)]
+    if sliders:
+        random = np.random.default_rng(8)
+        for one in inputs:
+            one["sliders"] = random.uniform(-2, 2, (1, sliders)).astype(np.float32)
     with torch.no_grad():
-        wanted = [[part.numpy() for part in model(torch.from_numpy(p))] for p in pictures]
+        wanted = [
+            [part.numpy() for part in model(*map(torch.from_numpy, one.values()))] for one in inputs
+        ]
     differences = []
     for provider in providers:
         with open_runner(network, provider) as runner:
-            made = [[np.array(part) for part in runner({"crop": p})] for p in pictures]
+            made = [[np.array(part) for part in runner(one)] for one in inputs]
         tolerance = TOLERANCES[precision, provider]
         for index, output in enumerate(outputs):
             apart = np.stack([abs(m[index] - w[index]) for m, w in zip(made, wanted, strict=True)])
@@ -143,4 +151,4 @@ def check_parity(
             # Written so that a NaN does not pass.
             passed = largest <= tolerance.largest and mean <= tolerance.mean
             differences.append(Difference(provider, output, largest, mean, passed))
-    return ParityReport(precision, len(pictures), tuple(differences))
+    return ParityReport(precision, len(inputs), tuple(differences))

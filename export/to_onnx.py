@@ -43,7 +43,8 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
     """Make a swapper for one identity: its decoder baked in behind the shared encoder.
 
     The network takes ``crop`` and gives ``face`` (both float32 [1, 3, size, size], RGB, 0…1) and,
-    if it was trained with masks, ``mask`` (float32 [1, 1, size, size], 0…1).
+    if it was trained with masks, ``mask`` (float32 [1, 1, size, size], 0…1). If attributes can be
+    slid, it also takes ``sliders`` (float32 [1, n], standard deviations, 0 for no change).
 
     Parameters
     ----------
@@ -67,16 +68,26 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
     model = trained.swapper(identity).eval()
     about = _about(checkpoint, identity)
     size = trained.size
+    inputs = {"crop": torch.zeros(1, 3, size, size)}
+    if trained.sliders:
+        about |= {"sliders": trained.sliders}
+        inputs |= {"sliders": torch.zeros(1, len(trained.sliders))}
     with torch.no_grad():
-        outputs = ["face", "mask"][: len(model(torch.zeros(1, 3, size, size)))]
-    proto = _to_proto(model, size, outputs)
+        outputs = ["face", "mask"][: len(model(*inputs.values()))]
+    proto = _to_proto(model, inputs, outputs)
     if precision == "fp16":
         halve_weights(proto)
     onnx.helper.set_model_props(proto, {"swapcast": json.dumps(about)})
     onnx.checker.check_model(proto)
     network = proto.SerializeToString()
     parity = check_parity(
-        model, network, outputs, size=size, precision=precision, providers=providers_here()
+        model,
+        network,
+        outputs,
+        size=size,
+        sliders=len(trained.sliders),
+        precision=precision,
+        providers=providers_here(),
     )
     if not parity.passed:
         far = "; ".join(
@@ -88,7 +99,9 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
     return Exported(network, about, parity)
 
 
-def _to_proto(model: nn.Module, size: int, outputs: list[str]) -> onnx.ModelProto:
+def _to_proto(
+    model: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: list[str]
+) -> onnx.ModelProto:
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     with warnings.catch_warnings():
@@ -98,8 +111,8 @@ def _to_proto(model: nn.Module, size: int, outputs: list[str]) -> onnx.ModelProt
         try:
             program = torch.onnx.export(
                 model,
-                (torch.zeros(1, 3, size, size),),
-                input_names=["crop"],
+                tuple(inputs.values()),
+                input_names=list(inputs),
                 output_names=outputs,
                 opset_version=OPSET,
                 dynamo=True,

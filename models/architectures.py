@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from swapcast.models.checkpoint import Checkpoint, CheckpointError
 from swapcast.models.conditional_autoencoder import ConditionalAutoencoder, ConditionalSettings
+from swapcast.models.conditional_gan import ConditionalGan, GanSettings
+from swapcast.models.fader_net import FaderNet, FaderSettings
 from swapcast.models.shared_autoencoder import (
     PRESETS,
     AutoencoderSettings,
@@ -23,6 +25,8 @@ class Preset(NamedTuple):
 ARCHITECTURES: Mapping[type[ModelSettings], type[SwapModel]] = {
     AutoencoderSettings: SharedAutoencoder,
     ConditionalSettings: ConditionalAutoencoder,
+    GanSettings: ConditionalGan,
+    FaderSettings: FaderNet,
 }
 """Every network class, by the class of its settings."""
 
@@ -45,6 +49,17 @@ READY: Mapping[str, Preset] = {
         ConditionalSettings(
             size=128, encoder=(32, 64, 128, 192, 192), decoder=(192, 192, 128, 64, 32)
         ),
+    ),
+    "gan-64": Preset(
+        "Conditional GAN: from chance and attributes to a face; driven live; 64 pixels.",
+        GanSettings(),
+    ),
+    "fader-64": Preset(
+        "Fader network: slide light and smile, live, and swap; 64 pixels.", FaderSettings()
+    ),
+    "fader-128": Preset(
+        "The same with one halving more, 128 pixels.",
+        FaderSettings(size=128, encoder=(32, 64, 128, 192, 192), decoder=(192, 128, 64, 32)),
     ),
 }
 

@@ -25,7 +25,7 @@ from swapcast.models.attributes import NAMES
 from swapcast.models.blocks import Down, Up, init_weights
 from swapcast.models.faces import Batch, FaceSet
 from swapcast.models.losses import dssim, weighted_l1
-from swapcast.models.swap_model import Made, ModelSettings, SwapModel
+from swapcast.models.swap_model import Made, ModelSettings, Standard, SwapModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,33 +126,18 @@ class ConditionalAutoencoder(SwapModel):
     """
 
     architecture = "conditional_autoencoder"
-    mean: Tensor
-    spread: Tensor
 
     def __init__(self, *, settings: ConditionalSettings, identities: Sequence[str]) -> None:
         super().__init__(settings=settings, identities=identities)
         self.settings = settings
         self.encoder = Encoder(settings, len(self.identities))
         self.decoder = Decoder(settings, len(self.identities))
-        self.register_buffer("mean", torch.zeros(len(NAMES)))
-        self.register_buffer("spread", torch.ones(len(NAMES)))
+        self.standard = Standard()
         init_weights(self)
 
     def prepare(self, sets: Sequence[FaceSet]) -> None:
         """Take the attributes' mean and deviation from the faces to be learned."""
-        found = torch.cat([torch.from_numpy(faces.attributes) for faces in sets])
-        self.mean.copy_(found.mean(0))
-        self.spread.copy_(found.std(0, correction=0).clamp_min(1e-3))
-
-    def standard(self, attributes: Tensor) -> Tensor:
-        """Bring attributes, float32 [n, 7] as measured, to deviations from the mean, ±3 at most."""
-        return ((attributes - self.mean) / self.spread).clamp(-3, 3)
-
-    def one_hot(self, identity: str, count: int) -> Tensor:
-        """Return float32 [count, identities]: 1 at the identity, 0 elsewhere."""
-        row = torch.zeros(count, len(self.identities), device=self.mean.device)
-        row[:, self.identities.index(identity)] = 1
-        return row
+        self.standard.learn(sets)
 
     def losses(self, batches: Mapping[str, Batch], player: str, step: int) -> dict[str, Tensor]:
         """Write each warped face again with its own identity; the code pays for what it says."""
@@ -163,9 +148,9 @@ class ConditionalAutoencoder(SwapModel):
         return parts
 
     def _losses_of(self, name: str, batch: Batch) -> dict[str, Tensor]:
-        settings, count = self.settings, len(batch.target)
-        who, attributes = self.one_hot(name, count), self.standard(batch.attributes)
-        told = who * (torch.rand(count, 1, device=who.device) < 0.5)
+        settings, attributes = self.settings, self.standard(batch.attributes)
+        who = self.one_hot(name, attributes)
+        told = who * (torch.rand(len(who), 1, device=who.device) < 0.5)
         code = self.encoder(batch.warped, told, attributes)
         noise = torch.randn_like(code.mean)
         made: Made = self.decoder(
@@ -189,7 +174,7 @@ class ConditionalAutoencoder(SwapModel):
         unknown = torch.zeros(len(crops), len(self.identities), device=crops.device)
         code = self.encoder(crops, unknown)
         made: Made = self.decoder(
-            code.mean, code.attributes.clamp(-3, 3), self.one_hot(identity, len(crops))
+            code.mean, code.attributes.clamp(-3, 3), self.one_hot(identity, code.mean)
         )
         return made
 
@@ -208,7 +193,7 @@ class ConditionalAutoencoder(SwapModel):
             n faces.
         """
         code = torch.randn(len(attributes), self.settings.latent, generator=random)
-        made: Made = self.decoder(code, attributes, self.one_hot(identity, len(attributes)))
+        made: Made = self.decoder(code, attributes, self.one_hot(identity, attributes))
         return made
 
     def swapper(self, identity: str) -> nn.Module:

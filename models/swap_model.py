@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from swapcast.models.attributes import NAMES
 from swapcast.models.faces import Batch, FaceSet
 
 
@@ -31,6 +33,28 @@ class Made(NamedTuple):
     """float32 [n, 1, size, size], 0…1; None if the network was made without masks."""
 
 
+class Standard(nn.Module):
+    """Brings attributes to standard deviations from the mean of the faces that were learned."""
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(len(NAMES)))
+        self.register_buffer("spread", torch.ones(len(NAMES)))
+
+    def learn(self, sets: Sequence[FaceSet]) -> None:
+        """Take mean and deviation from the faces to be learned."""
+        found = torch.cat([torch.from_numpy(faces.attributes) for faces in sets])
+        self.mean.copy_(found.mean(0))
+        self.spread.copy_(found.std(0, correction=0).clamp_min(1e-3))
+
+    def forward(self, attributes: Tensor) -> Tensor:
+        """Return float32 [n, 7], ±3 at most, for attributes as they are measured."""
+        return ((attributes - self.mean) / self.spread).clamp(-3, 3)
+
+
 class SwapModel(nn.Module, ABC):
     """A network that can give faces another identity, and learns to.
 
@@ -45,6 +69,8 @@ class SwapModel(nn.Module, ABC):
 
     def __init__(self, *, settings: ModelSettings, identities: Sequence[str]) -> None:
         super().__init__()
+        self.sliders: tuple[str, ...] = ()
+        """Attributes that can be slid live; the exported network takes them as ``sliders``."""
         self.size = settings.size
         self.identities = tuple(identities)
 
@@ -71,6 +97,12 @@ class SwapModel(nn.Module, ABC):
     def prepare(self, sets: Sequence[FaceSet]) -> None:
         """Take from the faces to be learned what stays fixed from then on; by default nothing."""
 
+    def one_hot(self, identity: str, like: Tensor) -> Tensor:
+        """Return float32 [n, identities] for n rows of ``like``: 1 at the identity, 0 elsewhere."""
+        row = like.new_zeros(len(like), len(self.identities))
+        row[:, self.identities.index(identity)] = 1
+        return row
+
     def begin_with(self, other: "SwapModel") -> None:
         """Take over what another network of the same form has learned.
 
@@ -91,5 +123,6 @@ class SwapModel(nn.Module, ABC):
     def swapper(self, identity: str) -> nn.Module:
         """Return the network that is exported, with the identity baked in.
 
-        It takes ``crop`` float32 [1, 3, size, size], RGB, 0…1 and gives (face,) or (face, mask).
+        It takes ``crop`` float32 [1, 3, size, size], RGB, 0…1 and, if there are any, ``sliders``
+        float32 [1, sliders], 0 for what the face does by itself. It gives (face,) or (face, mask).
         """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from swapcast.export.runners import Provider, RunnerError, open_runner
 from swapcast.kernels.geometry import TEMPLATES
 from swapcast.realtime.consent import Use
-from swapcast.realtime.errors import ModelError
+from swapcast.realtime.errors import ModelError, SettingError
 from swapcast.realtime.identity import Identity
 from swapcast.realtime.runner import OpenNetwork, SteadyRunner
 
@@ -70,20 +70,45 @@ class Swapper:
         try:
             about = json.loads(self._runner.metadata["swapcast"])
             kind, self.template, self.size = about["kind"], about["template"], int(about["size"])
+            self.sliders = tuple(str(name) for name in about.get("sliders", ()))
         except (KeyError, ValueError, TypeError) as error:
             raise ModelError(
                 f"face {identity.name!r}: its network does not say how to use it; "
                 "make it with `swapcast export`"
             ) from error
         shape = (1, 3, self.size, self.size)
+        shapes: dict[str, tuple[int, ...]] = {"crop": shape}
+        if self.sliders:
+            shapes["sliders"] = (1, len(self.sliders))
         if not 32 <= self.size <= 1024:
             raise ModelError(f"face {identity.name!r}: its crops are {self.size} pixels wide")
-        if kind != "swapper" or self._runner.shapes != {"crop": shape}:
+        if kind != "swapper" or self._runner.shapes != shapes:
             raise ModelError(f"face {identity.name!r}: its network is no swapper of crops {shape}")
         if self.template not in TEMPLATES:
             raise ModelError(f"face {identity.name!r}: unknown template {self.template!r}")
-        self.crop: NDArray[np.float32] = np.zeros(shape, np.float32)
+        self._inputs = {name: np.zeros(form, np.float32) for name, form in shapes.items()}
+        self.crop: NDArray[np.float32] = self._inputs["crop"]
         """float32 [1, 3, size, size], RGB, 0…1: what the next call reads."""
+
+    def slide(self, name: str, value: float) -> None:
+        """Change what the face does: more light from one side, more of a smile.
+
+        Parameters
+        ----------
+        name : one of ``sliders``
+        value : −3…3, standard deviations; 0 leaves the face as it is
+
+        Raises
+        ------
+        SettingError
+            If the face has no such slider, or the value is out of range.
+        """
+        if name not in self.sliders:
+            here = ", ".join(self.sliders) or "none"
+            raise SettingError(f"this face has no slider {name!r}; it has: {here}")
+        if not -3 <= value <= 3:
+            raise SettingError(f"slider {name} is {value:g}; it goes from -3 to 3")
+        self._inputs["sliders"][0, self.sliders.index(name)] = value
 
     def __call__(self) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Swap the face in `crop`.
@@ -101,7 +126,7 @@ class Swapper:
         SwapcastError
             If no provider is left that computes it.
         """
-        outputs = self._runner({"crop": self.crop})
+        outputs = self._runner(self._inputs)
         face = outputs[0].reshape(-1, self.size, self.size)
         mask = outputs[1].reshape(self.size, self.size) if len(outputs) > 1 else None
         reason = self._implausible(face, mask)
@@ -143,9 +168,7 @@ class Swapper:
         return self._runner.precision
 
     def __enter__(self) -> "Swapper":
-        self._runner(
-            {"crop": self.crop}
-        )  # the first call is slow: made before any frame
+        self._runner(self._inputs)  # the first call is slow: made before any frame
         return self
 
     def __exit__(
