@@ -15,6 +15,13 @@ def _level(value: np.float32) -> np.uint8:
     return np.uint8(np.int32(value))
 
 
+@kernel("u1(f4, i1)")
+def _marked(value: np.float32, mark: np.int8) -> np.uint8:
+    """Mark a level; one beyond black or white is brought back first, or the mark would be lost."""
+    value = min(max(value, np.float32(0.0)), np.float32(255.0))
+    return _level(value + np.float32(mark))
+
+
 # The kernels below get a plane and a row of it: making a view of each row would take as long as
 # copying it.
 
@@ -62,20 +69,20 @@ def _luma_row(
     if of_u == 0 and of_v == 0:
         for j in range(columns):
             level = np.float32(y[row, j]) * of_y + constant
-            target[target_row, j] = _level(level + np.float32(mark[mark_row, j]))
+            target[target_row, j] = _marked(level, mark[mark_row, j])
         return
     for j in range(columns >> 1):
         chroma = np.float32(u[half, j]) * of_u + np.float32(v[half, j]) * of_v + constant
         left, right = 2 * j, 2 * j + 1
         level = np.float32(y[row, left]) * of_y + chroma
-        target[target_row, left] = _level(level + np.float32(mark[mark_row, left]))
+        target[target_row, left] = _marked(level, mark[mark_row, left])
         level = np.float32(y[row, right]) * of_y + chroma
-        target[target_row, right] = _level(level + np.float32(mark[mark_row, right]))
+        target[target_row, right] = _marked(level, mark[mark_row, right])
     if columns & 1:
         j = columns - 1
         chroma = np.float32(u[half, j >> 1]) * of_u + np.float32(v[half, j >> 1]) * of_v + constant
         level = np.float32(y[row, j]) * of_y + chroma
-        target[target_row, j] = _level(level + np.float32(mark[mark_row, j]))
+        target[target_row, j] = _marked(level, mark[mark_row, j])
 
 
 @kernel("void(u1[:, ::1], u1[:, ::1], i8, f4[:, ::1])")

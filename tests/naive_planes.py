@@ -204,6 +204,7 @@ def render(
     tall = [np.repeat(np.repeat(c, 2, 0), 2, 1) for c in (u, v)]
     luma = m[0, 0] * y + m[0, 1] * tall[0] + m[0, 2] * tall[1] + m[0, 3]
     chroma = [m[k, 1] * u + m[k, 2] * v + m[k, 3] for k in (1, 2)]
+    luma = np.clip(luma, 0, 255)
     luma[:, :width] += spread(mark, luma.shape[0], width)
     if width % 2:
         luma[:, -1] = luma[:, -2]
