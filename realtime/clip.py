@@ -39,7 +39,7 @@ class Clip:
     stop: Callable[[], bool] = lambda: False
     on_event: Callable[[str], None] = lambda _: None
     on_play: Callable[[float], None] = lambda _: None
-    """Is told, each time the clip starts, the ``captured_at`` of its time stamp 0."""
+    """Is told, each time the clip starts or is put off, the ``captured_at`` of its time stamp 0."""
     clock: Callable[[], float] = time.monotonic
 
     @property
@@ -79,8 +79,10 @@ class Clip:
                     first = at
                     begins = self.clock() - at if self.live and number == 0 else begins
                     self.on_play(begins)
-                if self.live:
-                    begins += self._held_up(begins + at)
+                late = self._held_up(begins + at) if self.live else 0.0
+                if late:
+                    begins += late
+                    self.on_play(begins)
                 if not self.live or self.clock() - begins - at <= period:
                     if self.stop() or not self._due(begins + at):
                         return

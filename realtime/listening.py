@@ -1,5 +1,6 @@
 """Bring live sound, of a device or of the clip that is played, to the sinks that take sound."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,6 +19,9 @@ from swapcast.realtime.worker import on_thread
 
 _PAST = 1.0  # seconds; sound older than this is skipped, the clip went on without it
 _LOOK = 0.1  # seconds between two looks at the request to stop
+_MOMENT = 0.3  # seconds that the pictures are given to say that they were held up too
+_SEEN = 0.2  # seconds from which the pictures are inside the clip, not at its beginning
+_SEAM = 0.03  # seconds that two pieces of sound may overlap where the clip was put off
 
 
 @contextmanager
@@ -44,8 +48,8 @@ def listening(
     clip : path, optional
         What the source plays; ``None`` if it is no clip.
     plays : Latest of float
-        Holds, each time the clip starts, the ``captured_at`` of its time stamp 0: give its ``put``
-        to `open_source` as ``on_play``.
+        Holds, each time the clip starts or is put off, the ``captured_at`` of its time stamp 0:
+        give its ``put`` to `open_source` as ``on_play``.
     on_event : callable
         Is told, in one line, that the sound was lost.
     clock : callable
@@ -103,7 +107,7 @@ def clip_sound(
     ----------
     clip : path
     plays : Latest of float
-        Holds, each time the clip starts, the ``captured_at`` of its time stamp 0.
+        Holds, each time the clip starts or is put off, the ``captured_at`` of its time stamp 0.
     stop : callable
         Is asked often whether the sound should end.
     clock : callable
@@ -115,11 +119,12 @@ def clip_sound(
         If the clip cannot be read.
     """
     begins: float | None = None
+    heard = -math.inf  # until when there was sound
     try:
         while not stop():
             begins = plays.get(timeout=_LOOK) if begins is None else begins
             if begins is not None:
-                begins = yield from _once(clip, begins, plays, stop, clock)
+                heard, begins = yield from _once(clip, begins, heard, plays, stop, clock)
     except Closed:
         return
     except (av.FFmpegError, OSError) as error:
@@ -131,19 +136,33 @@ def clip_sound(
 def _once(
     clip: Path,
     begins: float,
+    heard: float,
     plays: Latest[float],
     stop: Callable[[], bool],
     clock: Callable[[], float],
-) -> Generator[Sound, None, float | None]:
-    """Play the sound until it ends or the clip starts again; return when it then starts."""
+) -> Generator[Sound, None, tuple[float, float | None]]:
+    """Play the sound from where the pictures are, until it ends or the pictures are put off.
+
+    Returns until when there was sound, and the time stamp 0 of what follows.
+    """
     again: float | None = None
+    patient = True
     with av.open(str(clip)) as container:
+        inside = clock() - begins
+        if heard > -math.inf and inside > _SEEN:
+            heard = max(heard, begins + inside)  # what lies before was heard, or never will be
+            container.seek(round(max(0.0, inside - _PAST) * 1_000_000))
         for sound in decoded(container) if container.streams.audio else ():
             at = begins + sound.captured_at
             end = at + sound.samples.shape[1] / sound.rate
-            again = plays.get(timeout=0) if again is None else again
+            if at < heard - _SEAM:
+                continue
+            late = patient and heard > -math.inf and end < clock() - _PAST
+            patient = patient and not late
+            again = plays.get(timeout=_MOMENT if late else 0) if again is None else again
             if (again is not None and end > again) or not wait_until(end, stop, clock):
                 break
             if end > clock() - _PAST:
+                heard = end
                 yield Sound(sound.samples, sound.rate, at)
-    return again
+    return heard, again

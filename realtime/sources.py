@@ -84,7 +84,7 @@ def open_source(
     on_event : callable
         Is told, in one line, what happened: a device lost or found, a setting not accepted.
     on_play : callable
-        Is told, each time a clip starts, the ``captured_at`` of its time stamp 0.
+        Is told, each time a clip starts or is put off, the ``captured_at`` of its time stamp 0.
     clock : callable
         Monotonic seconds.
 

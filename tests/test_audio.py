@@ -293,6 +293,42 @@ def test_a_played_clip_stays_in_step(tmp_path):
     assert np.percentile(skew, 95) <= 0.02
 
 
+def test_a_clip_that_was_held_up_is_in_step_again(tmp_path):
+    """The computer slept for some seconds, in the second of three rounds of a clap clip."""
+    clip, path = tmp_path / "clip.mp4", tmp_path / "out.mkv"
+    clap_clip(clip, seconds=3)
+    slept, line, plays, events = [0.0], SoundLine(), Latest(), []
+
+    def clock():
+        return time.monotonic() + slept[0]
+
+    looped = SourceSettings(paced=True, loop=True)
+    source = open_source(str(clip), looped, on_play=plays.put, on_event=events.append, clock=clock)
+    with (
+        listening("source", [line], clip=clip, plays=plays, on_event=pytest.fail, clock=clock),
+        on_thread("capture", source.frames) as frames,
+        open_sink(str(path), SinkSettings(sound=line)) as sink,
+    ):
+        for frame in frames:
+            flash = frame.y[:, : frame.width].mean() > 128
+            sink.write(bars(64, 48, at=frame.captured_at, number=frame.number, flash=flash))
+            if not slept[0] and frame.number >= 135:
+                slept[0] = 3.4
+            if frame.number >= 260:
+                break
+    assert len(events) == 1
+    flashes, claps = seen(path)[1], heard(path)[1]
+    assert flashes[-1] > 9  # the sleep is in the file's time
+    late = [flash for flash in flashes if flash > 5]
+    assert len(late) >= 3
+    for flash in late:
+        assert min(abs(clap - flash) for clap in claps) < 0.02
+    assert all(min(abs(clap - flash) for flash in flashes) < 0.02 for clap in claps), (
+        flashes,
+        claps,
+    )
+
+
 def test_a_clip_that_starts_again_is_heard_again(tmp_path):
     clip = tmp_path / "clip.mp4"
     clap_clip(clip, seconds=2)
