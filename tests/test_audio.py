@@ -273,7 +273,7 @@ def test_a_line_that_nobody_takes_from_does_not_grow():
 def test_a_played_clip_stays_in_step(tmp_path):
     """A clap clip, played live through 40 ± 10 ms of work a picture, into a file."""
     clip, path = tmp_path / "clip.mp4", tmp_path / "out.mkv"
-    clap_clip(clip, seconds=6)
+    clap_clip(clip, seconds=6, fps=15)
     rng, work = random.Random(0), threading.Event()
     line, plays = SoundLine(), Latest()
     source = open_source(str(clip), SourceSettings(paced=True), on_play=plays.put)
@@ -287,16 +287,16 @@ def test_a_played_clip_stays_in_step(tmp_path):
             flash = frame.y[:, : frame.width].mean() > 128
             sink.write(bars(64, 48, at=frame.captured_at, number=frame.number, flash=flash))
     # A busy machine may have dropped the picture with a flash: that clap has none to compare with.
-    skew = np.abs(skews(path))
-    skew = skew[skew < 0.5]
-    assert len(skew) >= 2
+    flashes, claps = seen(path)[1], heard(path)[1]
+    assert len(flashes) >= 2
+    skew = [min(abs(clap - flash) for clap in claps) for flash in flashes]
     assert np.percentile(skew, 95) <= 0.02
 
 
 def test_a_clip_that_was_held_up_is_in_step_again(tmp_path):
     """The computer slept for some seconds, in the second of three rounds of a clap clip."""
     clip, path = tmp_path / "clip.mp4", tmp_path / "out.mkv"
-    clap_clip(clip, seconds=3)
+    clap_clip(clip, seconds=3, fps=15)
     slept, line, plays, events = [0.0], SoundLine(), Latest(), []
 
     def clock():
@@ -312,9 +312,9 @@ def test_a_clip_that_was_held_up_is_in_step_again(tmp_path):
         for frame in frames:
             flash = frame.y[:, : frame.width].mean() > 128
             sink.write(bars(64, 48, at=frame.captured_at, number=frame.number, flash=flash))
-            if not slept[0] and frame.number >= 135:
+            if not slept[0] and frame.number >= 67:
                 slept[0] = 3.4
-            if frame.number >= 260:
+            if frame.number >= 130:
                 break
     assert len(events) == 1
     flashes, claps = seen(path)[1], heard(path)[1]
