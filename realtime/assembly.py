@@ -181,6 +181,8 @@ def _faces(
             on_event=meter.notice,
         )
     )
+    for name, value in settings.slides().items():
+        swapper.slide(name, value)
     analyse = stack.enter_context(
         open_analyser(settings.detector, detached=detached, model=settings.detector_model)
     )

@@ -11,7 +11,7 @@ from swapcast.realtime.badge_choice import BadgeCorner, BadgeStyle
 from swapcast.realtime.errors import SettingError
 from swapcast.realtime.guard import GuardMode
 
-Sinks = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
+Several = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,9 @@ class Engine:
     invisible mark is always there."""
     badge_corner: BadgeCorner = "bottom-right"
     """Where the badge is: bottom-right, bottom-left, top-right or top-left."""
+    slider: Several = ()
+    """Change what the face does, as NAME=VALUE from -3 to 3; may be given several times. Faces of
+    Fader networks have such sliders: light_side=2 brings light from the right."""
     report: Path | None = None
     """Write the run's figures to this file, as JSON."""
     config: Path | None = None
@@ -49,6 +52,26 @@ class Engine:
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise SettingError(f"--threads is {self.threads}; it must be at least 1")
+        self.slides()
+
+    def slides(self) -> dict[str, float]:
+        """Return the sliders' values by name.
+
+        Raises
+        ------
+        SettingError
+            If one is not of the form NAME=VALUE.
+        """
+        values = {}
+        for one in self.slider:
+            name, _, value = one.partition("=")
+            try:
+                values[name] = float(value)
+            except ValueError as error:
+                raise SettingError(
+                    f"--slider {one!r} is not of the form NAME=VALUE, as smile=1"
+                ) from error
+        return values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +80,7 @@ class Live(Engine):
 
     source: str = "0"
     """Camera (0, /dev/video0), file, rtsp:// srt:// udp:// http:// address, or synthetic."""
-    sink: Sinks = ()
+    sink: Several = ()
     """Where the picture goes; may be given several times: virtual, virtual:/dev/video10, a file,
     rtmp:// srt:// udp:// address, window, - (yuv4mpeg to standard output), null.
     Nothing given: virtual."""

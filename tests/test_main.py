@@ -26,6 +26,8 @@ def swapcast(*words, **options):
         (["live", "--source", "nothing.mp4", "--sink", "null"], 1, "nothing.mp4"),
         (["live", "--source", "synthetic", "--sink", "picture.xyz"], 1, "no sink 'picture.xyz'"),
         (["live", "--source", "synthetic", "--sink", "null", "--face", "bob"], 1, "no face 'bob'"),
+        (["live", "--slider", "smile"], 2, "NAME=VALUE"),
+        (["convert", "x.mp4", "y.mp4", "--slider", "smile=high"], 2, "NAME=VALUE"),
         (["live", "--config", "missing.toml"], 2, "cannot be read"),
         (["convert", "nothing.mp4", "out.mp4"], 1, "nothing.mp4"),
         (["face", "show", "bob"], 1, "no face 'bob'"),
