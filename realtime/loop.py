@@ -20,17 +20,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from swapcast.realtime.cover import Cover, Veil
-from swapcast.realtime.errors import SinkError
+from swapcast.realtime.errors import SinkError, SwapcastError
 from swapcast.realtime.frame import Colour, Face, Frame, Picture
 from swapcast.realtime.mailbox import Closed, Latest
 from swapcast.realtime.meter import Meter, SinkCounts
 from swapcast.realtime.sinks import Sink
 from swapcast.realtime.sources import Source
-from swapcast.realtime.supervisor import Pulse, Supervised, steady_frames
+from swapcast.realtime.supervisor import FOR_EVER, Pulse, Supervised, steady_frames
 from swapcast.realtime.worker import on_thread
 
 _GAP = 1.5  # source periods without a new frame until a sink shows its last one again
-_BLOCKED = 20.0  # seconds after which a sink that takes no picture is left out
 _SWITCH_S = 0.0005  # Python's own 5 ms would let one thread keep the others from their frames
 
 
@@ -70,31 +69,37 @@ def run(  # noqa: PLR0913 - the parts of a run
     seconds: float | None = None,
     progress: Progress | None = None,
     cover: Cover | None = None,
+    patience: float = FOR_EVER,
 ) -> None:
     """Carry the newest frame from ``source`` to every sink until the source ends.
 
     It also ends when ``stop`` is set, and ``seconds`` after the first frame was finished. A sink
     that fails is left out, with an event, as long as another one is there. ``cover`` is the user's
-    panic button.
+    panic button. A stage that works on one frame for longer than ``patience`` seconds, and a sink
+    that takes twice as long over a picture, count as hanging for ever.
 
     Raises
     ------
     SwapcastError
         What the source raised, a stage that crashes or hangs for ever, or the last sink.
     """
-    analysing = Supervised("the analyser", analyse, meter)
-    swapping = Supervised("the swap", swap, meter)
+    analysing = Supervised("the analyser", analyse, meter, patience)
+    swapping = Supervised("the swap", swap, meter, patience)
     cover = cover or Cover()
     with ExitStack() as stack, _quick_switching():
-        outlets = [stack.enter_context(_outlet(sink, cover, meter)) for sink in sinks]
+        outlets = [stack.enter_context(_outlet(sink, cover, meter, 2 * patience)) for sink in sinks]
         frames = stack.enter_context(
             on_thread("capture", lambda: _capture(steady_frames(source, meter, stop), meter))
         )
         analysed = stack.enter_context(
-            on_thread("analyse", lambda: _analyse(frames, analysing, meter))
+            on_thread(
+                "analyse", lambda: _analyse(frames, analysing, meter), grace=min(patience, 5.0)
+            )
         )
         numbers = stack.enter_context(
-            on_thread("swap", lambda: _swap(analysed, swapping, outlets, meter))
+            on_thread(
+                "swap", lambda: _swap(analysed, swapping, outlets, meter), grace=min(patience, 5.0)
+            )
         )
         # Runs first: the threads end one after the other, from the source on.
         stack.callback(frames.close)
@@ -156,25 +161,31 @@ class _Outlet:
 
 
 @contextmanager
-def _outlet(sink: Sink, cover: Cover, meter: Meter) -> Iterator[_Outlet]:
+def _outlet(sink: Sink, cover: Cover, meter: Meter, patience: float) -> Iterator[_Outlet]:
     door: Latest[Finished] = Latest()
-    pulse = Pulse(f"sink {sink.name}", _BLOCKED)
+    pulse = Pulse(f"sink {sink.name}", patience)
     meter.sinks[sink.name] = SinkCounts()
-    name = f"emit {sink.name}"
-    with on_thread(name, lambda: _emit(sink, door, cover, pulse, meter), grace=_BLOCKED) as thread:
-        outlet = _Outlet(sink, door, thread, pulse)
-        try:
-            yield outlet
-        finally:
-            door.close()
-            # What went wrong while the last frames were written shows only now.
-            for _ in _ended(outlet):
-                pass
+    name, outlet = f"emit {sink.name}", None
+    try:
+        with on_thread(
+            name, lambda: _emit(sink, door, cover, pulse, meter), grace=patience
+        ) as thread:
+            outlet = _Outlet(sink, door, thread, pulse)
+            try:
+                yield outlet
+            finally:
+                door.close()
+                # What went wrong while the last frames were written shows only now.
+                for _ in _ended(outlet):
+                    pass
+    except SwapcastError:
+        if outlet is None or outlet.error is None:
+            raise
 
 
 def _ended(outlet: _Outlet) -> Iterator[None]:
     """Wait for the end of an outlet's thread, keeping its error."""
-    until = time.monotonic() + _BLOCKED
+    until = time.monotonic() + outlet.pulse.limit
     try:
         while time.monotonic() < until and not outlet.pulse.stuck:
             outlet.thread.get(timeout=0.1)
@@ -271,7 +282,7 @@ def _check(outlets: Sequence[_Outlet], meter: Meter) -> None:
     for outlet in outlets:
         if outlet.error is None and outlet.pulse.stuck:
             outlet.error = SinkError(
-                f"{outlet.sink.name} has taken no picture for {_BLOCKED:g} s; "
+                f"{outlet.sink.name} has taken no picture for {outlet.pulse.limit:g} s; "
                 "see that its reader or its disk still answers, and start again"
             )
             outlet.door.close()

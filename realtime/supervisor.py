@@ -84,11 +84,14 @@ class Supervised(Generic[T]):
     name : of the stage, for messages
     stage : takes a frame; if it has ``restart()``, that is called after a crash
     meter : is told what happens
+    patience : seconds in one frame after which it counts as hanging for ever
     """
 
-    def __init__(self, name: str, stage: Callable[..., T], meter: Meter) -> None:
+    def __init__(
+        self, name: str, stage: Callable[..., T], meter: Meter, patience: float = FOR_EVER
+    ) -> None:
         self._name, self._stage, self._meter = name, stage, meter
-        self.pulse = Pulse(name)
+        self.pulse = Pulse(name, patience)
         self._crashes, self._well, self._until = 0, 0, 0.0
 
     def __call__(self, *args: object) -> T | None:
