@@ -27,7 +27,7 @@ def parse(kind: type[T], name: str, argv: Sequence[str]) -> T:
         If a value cannot work.
     """
     path = _option(argv, "--config")
-    words = [] if path is None else _words(Path(path), argv)
+    words = [] if path is None else settings_words(Path(path), argv)
     return tyro.cli(kind, prog=f"swapcast {name}", args=[*words, *argv])
 
 
@@ -193,7 +193,7 @@ def _option(argv: Sequence[str], name: str) -> str | None:
     return None
 
 
-def _words(path: Path, argv: Sequence[str]) -> list[str]:
+def settings_words(path: Path, argv: Sequence[str]) -> list[str]:
     """Return the settings of a TOML file as words of a command line, less those in ``argv``."""
     if sys.version_info >= (3, 11):
         import tomllib  # noqa: PLC0415 - new in 3.11
@@ -204,7 +204,7 @@ def _words(path: Path, argv: Sequence[str]) -> list[str]:
         values: dict[str, Any] = tomllib.loads(path.read_text())
     except OSError as error:
         raise SettingError(f"--config {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers of 5,000 digits, arrays 1,000 deep
         raise SettingError(f"--config {path} is no TOML file: {error}") from error
     words: list[str] = []
     for key, value in values.items():

@@ -73,7 +73,7 @@ def import_model(
     check_name(name)
     if not 0 <= morph <= 1:
         raise SettingError(f"--morph is {morph}; it must be 0…1")
-    proto, digest = _read(path)
+    proto, digest = read_onnx(path)
     about = _own_metadata(proto)
     if about is not None:
         record = carried_record(about.get("provenance", {}).get("identity"), store)
@@ -113,7 +113,14 @@ def _declare(declared: Declared, digest: str, convention: str, store: FaceStore)
     return record
 
 
-def _read(path: Path) -> tuple[onnx.ModelProto, str]:
+def read_onnx(path: Path) -> tuple[onnx.ModelProto, str]:
+    """Read and check a model file; returns it and its SHA-256.
+
+    Raises
+    ------
+    ModelError
+        If it is no ONNX model, too large, or keeps weights in other files.
+    """
     try:
         size = path.stat().st_size
         if size > _LARGEST:

@@ -55,3 +55,14 @@ def test_a_setting_that_is_not_there_is_named(tmp_path):
     done = swapcast("live", "--config", "live.toml", cwd=tmp_path)
     assert done.returncode == 2
     assert "sauce" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text", [b"a = " + b"[" * 5000, b"a = " + b"9" * 5000, b"\xff", b"a = 1\na"]
+)
+def test_a_settings_file_that_is_none_is_said_in_one_line(tmp_path, text):
+    (tmp_path / "live.toml").write_bytes(text)
+    done = swapcast("live", "--config", "live.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is no TOML file" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -1,0 +1,34 @@
+"""A few hundred damaged files for every parser; `tests/fuzz_parsers.py` feeds hundred thousands."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz_targets import TARGETS, feed, make_target
+
+NEEDS = {"checkpoint": "torch", "model": "onnx", "onnx": "onnx", "pack": "onnx"}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_undamaged_file_is_taken(name, capsys):
+    pytest.importorskip(NEEDS.get(name, "json"))
+    target = make_target(name)
+    assert all(feed(target, seed) for seed in target.seeds)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_damaged_files_are_taken_unchanged_or_refused_in_one_line(name, capsys):
+    pytest.importorskip(NEEDS.get(name, "json"))
+    target, rng = make_target(name), random.Random(7)
+    taken = [feed(target, target.change(rng, rng.choice(target.seeds))) for _ in range(100)]
+    assert not all(taken)
+
+
+@given(data=st.binary(max_size=200))
+@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("name", [name for name in TARGETS if "toml" not in name])
+def test_other_files_are_refused(name, data):
+    pytest.importorskip(NEEDS.get(name, "json"))
+    assert not feed(make_target(name), data)
