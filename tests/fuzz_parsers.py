@@ -2,7 +2,7 @@
 
 Each few thousand inputs run in a process of their own, so that one that dies (a library in C that
 reads beyond its memory) is seen, and its input kept. An input fails if it raises anything but the
-program's own errors, takes more than a second of the processor, or leaves a file outside its folder.
+program's own errors, takes more than a second of the processor, or leaves a file elsewhere.
 The last line is the result as JSON.
 """
 
