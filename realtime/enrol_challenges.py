@@ -9,7 +9,7 @@ import numpy as np
 from swapcast.realtime.enrol_relief import Relief, SkinTracks
 from swapcast.realtime.frame import Face, Frame
 from swapcast.realtime.head_pose import HeadPose
-from swapcast.realtime.measures import Blink
+from swapcast.realtime.measures import Blink, Patch, correlation
 
 Direction = Literal["left", "right", "up", "down"]
 
@@ -20,8 +20,10 @@ _RELIEF = 0.3
 prints, bent to radii down to 6 cm too, 0.15 and less."""
 _RANK = 0.05
 """Least third singular value of the skin's tracks over the second, turning to a side."""
-_OPEN, _SHUT = 0.22, 0.12
-"""Lengths of the nose by which the mouth opens more than at rest, and at most once shut again."""
+_OPEN, _SHUT = 0.05, 0.12
+"""Lengths of the nose by which the lips part more than at rest, and at most once shut again."""
+_CHANGED = 0.2
+"""What the picture of an open mouth lacks of a full correlation with that at rest."""
 _WIDER = 1.10
 """Width of a smiling mouth over that at rest."""
 _HOLD = 0.25
@@ -39,6 +41,8 @@ class Moment:
     """Openness, in lengths of the nose."""
     width: float
     """Of the mouth, in distances between the eyes' outer corners."""
+    lips: Patch
+    """The mouth as it looks."""
     blink: Blink | None
     """That has just ended."""
 
@@ -56,12 +60,15 @@ class Rest:
     pitch: float
     mouth: float
     width: float
+    lips: Patch
 
     @staticmethod
     def of(moments: list[Moment]) -> "Rest":
         """Take the median of some moments."""
         values = [(m.pose.yaw, m.pose.pitch, m.mouth, m.width) for m in moments]
-        return Rest(*(float(value) for value in np.median(values, axis=0)))
+        yaw, pitch, mouth, width = np.median(values, axis=0).tolist()
+        lips: Patch = np.stack([m.lips for m in moments]).mean(0).astype(np.float32)
+        return Rest(yaw, pitch, mouth, width, lips)
 
     def straight(self, moment: Moment) -> bool:
         """Tell whether the subject looks as at rest."""
@@ -222,8 +229,13 @@ class Held:
 
 
 def open_mouth(rest: Rest) -> Held:
-    """Ask for a wide open mouth."""
-    return Held("mouth", "open your mouth wide", rest, lambda m: (m.mouth - rest.mouth) / _OPEN)
+    """Ask for a wide open mouth: the lips' landmarks part, and the mouth looks different."""
+
+    def measure(moment: Moment) -> float:
+        changed = (1 - correlation(moment.lips, rest.lips)) / _CHANGED
+        return min((moment.mouth - rest.mouth) / _OPEN, changed)
+
+    return Held("mouth", "open your mouth wide", rest, measure)
 
 
 def smile(rest: Rest) -> Held:

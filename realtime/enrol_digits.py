@@ -13,7 +13,7 @@ _SHOWN = 1.3
 """Seconds for which a digit is shown, and in which it is to be said."""
 _LATE = 0.2
 """Seconds after which a mouth can have begun to move."""
-_MOVES = 0.05
+_MOVES = 0.035
 """Lengths of the nose by which the mouth's opening changes, at least, in a spoken digit."""
 _QUIET = 0.5
 """Most that the mouth may move at the end of a pause, of what it moves in the digits."""
@@ -152,10 +152,10 @@ def in_step(
         return 0.0
     grid = np.arange(times[0], times[-1], 0.02)
     width = np.ones(11) / 11  # a fifth of a second: a syllable
-    opening = np.convolve(np.interp(grid, times, mouth), width, "same")
+    opening = np.convolve(np.interp(grid, times, mouth), width, "valid")
     best = -1.0
     for delay in np.arange(-0.1, 0.31, 0.04):
-        loud = np.convolve(np.interp(grid + delay, heard_at, np.sqrt(levels)), width, "same")
+        loud = np.convolve(np.interp(grid + delay, heard_at, np.sqrt(levels)), width, "valid")
         if opening.std() < 1e-4 or loud.std() < 1e-5:
             return 0.0
         best = max(best, float(np.corrcoef(opening, loud)[0, 1]))

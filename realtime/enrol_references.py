@@ -18,7 +18,7 @@ NAMES = ("front", "left", "right", "up", "down", "mouth", "smile")
 
 _SMALLEST = 90.0
 """Pixels from brows to chin, or the width of the jaw, whichever is more."""
-_SHARP = 0.05
+_SHARP = 0.2
 """Least share of fine detail: see `swapcast.realtime.extract.sharpness`."""
 _DARKEST, _BRIGHTEST = 45.0, 215.0
 """Mean of the luma over the face."""

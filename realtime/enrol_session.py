@@ -17,11 +17,11 @@ from swapcast.realtime.enrol_challenges import (
     smile,
 )
 from swapcast.realtime.enrol_digits import Loudness, SayDigits
-from swapcast.realtime.enrol_references import References, fault
+from swapcast.realtime.enrol_references import NAMES, References, fault
 from swapcast.realtime.errors import ConsentError
 from swapcast.realtime.frame import Face, Frame
 from swapcast.realtime.head_pose import head_pose
-from swapcast.realtime.measures import BlinkWatch, mouth_openness, mouth_width
+from swapcast.realtime.measures import BlinkWatch, mouth_openness, mouth_patch, mouth_width
 
 KINDS = ("left", "right", "up", "down", "blink", "mouth", "smile", "digits")
 
@@ -109,7 +109,8 @@ class Enrolment:
         marks = face.landmarks
         pose = head_pose(marks, frame.width, frame.height)
         blink = self._blinks(frame, marks)
-        return Moment(frame, face, pose, mouth_openness(marks), mouth_width(marks), blink)
+        mouth, width, lips = mouth_openness(marks), mouth_width(marks), mouth_patch(frame, marks)
+        return Moment(frame, face, pose, mouth, width, lips, blink)
 
     def _settle(self, moment: Moment) -> str:
         """Wait until the subject looks straight and calm; then ask for the next challenge."""
@@ -162,8 +163,8 @@ class Enrolment:
 
     def _challenge(self, asked: Challenge, moment: Moment) -> str:
         met = asked.see(moment)
-        kept = asked.name in {"blink", "digits"} or not met
-        mend = "" if kept else self.references.offer(asked.name, moment)
+        pictured = met and asked.name in NAMES
+        mend = self.references.offer(asked.name, moment) if pictured else ""
         if met and not mend:
             self._note(asked, moment.at)
             self._now, self._settle_from = None, moment.at

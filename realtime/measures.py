@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from swapcast.realtime.frame import Frame, Points
 
 Patch = NDArray[np.float32]
-"""float32 [24, 36]: grey levels about one eye, its corners level and 28 pixels apart."""
+"""float32 [24, 36]: grey levels about an eye, its corners level and 28 pixels apart, or about the
+mouth, the eyes' outer corners level and 36 pixels apart."""
 
 _EYES = (slice(36, 42), slice(42, 48))
 _COLUMNS, _ROWS, _EYE = 36, 24, 28.0
@@ -39,18 +40,28 @@ def mouth_width(landmarks: Points) -> float:
 
 def eye_patches(frame: Frame, landmarks: Points) -> tuple[Patch, Patch]:
     """Cut both eyes, the picture's left one first, out of a frame's luma."""
-    luma = frame.y[: frame.height, : frame.width]
-    return _patch(luma, landmarks[_EYES[0]]), _patch(luma, landmarks[_EYES[1]])
+    left, right = (landmarks[part] for part in _EYES)
+    return (
+        _patch(frame, left.mean(0), (left[3] - left[0]) / _EYE),
+        _patch(frame, right.mean(0), (right[3] - right[0]) / _EYE),
+    )
 
 
-def _patch(luma: NDArray[np.uint8], eye: Points) -> Patch:
-    line = (eye[3] - eye[0]).astype(np.float64) / _EYE
+def mouth_patch(frame: Frame, landmarks: Points) -> Patch:
+    """Cut the mouth out of a frame's luma; it lies where eyes and nose say, open or shut."""
+    across = (landmarks[45] - landmarks[36]) / _COLUMNS
+    down = np.array([-across[1], across[0]])
+    return _patch(frame, landmarks[33] + down * (_ROWS / 2), across)
+
+
+def _patch(frame: Frame, middle: Points, line: Points) -> Patch:
+    """Cut out what lies about ``middle``; one column leads along ``line``, both float [2]."""
     if np.hypot(*line) < 1e-3:
-        line = np.array([1.0, 0.0])
-    linear = np.array([[line[0], -line[1]], [line[1], line[0]]])
-    shift = eye.mean(0) - linear @ ((_COLUMNS - 1) / 2, (_ROWS - 1) / 2)
+        line = np.array([1.0, 0.0], np.float32)
+    linear = np.array([[line[0], -line[1]], [line[1], line[0]]], np.float64)
+    shift = middle - linear @ ((_COLUMNS - 1) / 2, (_ROWS - 1) / 2)
     seen = cv2.warpAffine(
-        luma,
+        frame.y[: frame.height, : frame.width],
         np.column_stack([linear, shift]),
         (_COLUMNS, _ROWS),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
@@ -70,7 +81,7 @@ class Blink:
     likeness: float
     """Least correlation with the open eyes, −1…1."""
     edges: float
-    """Least share of upright edges (the iris' sides) among all, against the open eyes'."""
+    """Least strength of upright edges (the iris' sides), against the open eyes'."""
 
 
 class BlinkWatch:
@@ -79,14 +90,16 @@ class BlinkWatch:
     The distance between the lids' landmarks (the eye aspect ratio of Soukupová and Čech, 2016)
     is not used: the landmark network's lids hardly move in a blink. Here each eye is compared, by
     normalised correlation, with a running mean of itself. It has closed when both fall below what
-    is usual for this person in this light, and the upright edges that an iris has grow fewer. It
-    was a blink when that has passed within 0.7 seconds; eyes that stay different look elsewhere.
+    is usual for this person in this light, far or with fewer of the upright edges that an iris
+    has. It was a blink when that has passed within 0.7 seconds; eyes that stay different look
+    elsewhere.
     """
 
     _longest = 0.7  # seconds
     _memory = 0.7  # seconds of the running means
     _fall, _spread = 0.08, 5.0  # below the usual: at least this, or so many mean deviations
-    _fewer = 0.95  # share of upright edges against the open eyes'
+    _unlike = 0.75  # correlation with the open eyes that needs no further sign
+    _fewer = 0.95  # upright edges against the open eyes', the further sign
 
     def __init__(self) -> None:
         self._open: list[Patch] | None = None
@@ -103,7 +116,7 @@ class BlinkWatch:
         edges = [_upright_edges(eye) for eye in eyes]
         if self._open is None:
             self._open, self._edges, self._last = eyes, edges, at
-        alike = [_correlation(a, b) for a, b in zip(eyes, self._open, strict=True)]
+        alike = [correlation(a, b) for a, b in zip(eyes, self._open, strict=True)]
         self.likeness = sum(alike) / 2
         seconds, self._last = at - self._last, at
         if max(alike) < self._usual - max(self._fall, self._spread * self._deviation):
@@ -113,7 +126,9 @@ class BlinkWatch:
             return None
         blink, self._closed = self._closed, None
         self._learn(eyes, edges, max(alike), min(max(seconds / self._memory, 0.05), 1.0))
-        return blink if blink is not None and blink.edges < self._fewer else None
+        if blink is None or (blink.likeness > self._unlike and blink.edges > self._fewer):
+            return None
+        return blink
 
     def _darken(self, at: float, edges: float) -> None:
         before = self._closed or Blink(at, 0.0, 1.0, 9.0)
@@ -135,11 +150,11 @@ class BlinkWatch:
 
 
 def _upright_edges(eye: Patch) -> float:
-    middle = eye[2:-2, 2:-2]
-    across = np.abs(cv2.Sobel(middle, cv2.CV_32F, 1, 0)).sum()
-    return float(across / (np.abs(cv2.Sobel(middle, cv2.CV_32F, 0, 1)).sum() + 1e-3))
+    """Return how much the grey levels change from left to right: an iris has upright sides."""
+    return float(np.abs(cv2.Sobel(eye[2:-2, 2:-2], cv2.CV_32F, 1, 0)).mean())
 
 
-def _correlation(a: Patch, b: Patch) -> float:
+def correlation(a: Patch, b: Patch) -> float:
+    """Return how alike two patches are whatever the light, −1…1."""
     a, b = a - a.mean(), b - b.mean()
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-6))
