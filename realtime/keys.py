@@ -7,6 +7,7 @@ not say who that holder is: see `swapcast.realtime.trust`.
 
 import hashlib
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from swapcast.realtime.errors import ConsentError, SwapcastError
 
 KEY_FILE = "installation.key"
+_HEX = {digits: re.compile(f"[0-9a-f]{{{digits}}}").fullmatch for digits in (64, 128)}
 
 
 def data_folder() -> Path:
@@ -65,16 +67,20 @@ class SigningKey:
 def holds(public_key: str, signature: str, purpose: str, content: bytes) -> bool:
     """Tell whether ``signature`` is that key's, for that purpose and content.
 
+    Other spellings of the same bytes (capitals, spaces) are refused: a record has one form.
+
     Parameters
     ----------
     public_key : 64 hexadecimal digits
     signature : 128 hexadecimal digits
     purpose, content : as they were signed
     """
+    if not (_HEX[64](public_key) and _HEX[128](signature)):
+        return False
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
         key.verify(bytes.fromhex(signature), _framed(purpose, content))
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, InvalidSignature):
         return False
     return True
 

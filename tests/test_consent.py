@@ -177,6 +177,8 @@ def test_a_signature_serves_one_purpose_only():
     assert not holds(BO.public, signature, "that", b"content")
     assert not holds(ADA.public, signature, "this", b"content")
     assert not holds("no key", signature, "this", b"content")
+    for spelling in (signature.upper(), f" {signature}", f"{signature[:64]} {signature[64:]}"):
+        assert not holds(BO.public, spelling, "this", b"content")
 
 
 def test_the_installation_key_is_made_once_and_is_the_users_alone(tmp_path):

@@ -216,7 +216,6 @@ def test_every_place_that_makes_a_swapper_or_an_identity_is_known():
         (str(path.relative_to(ROOT)), inside, name)
         for path in MODULES
         if path.is_relative_to(ROOT / "realtime")
-        or any(name.startswith("swapcast.realtime") for name in imported(path))
         for inside, name in called(ast.parse(path.read_text()))
         if name in watched
     }
@@ -226,9 +225,15 @@ def test_every_place_that_makes_a_swapper_or_an_identity_is_known():
         ("realtime/thumbnail.py", "draw_thumbnail", "Swapper"),
         ("realtime/assembly.py", "_faces", "Swapper"),
         ("realtime/assembly.py", "_faces", "FaceSwap"),
-        ("bench/leak_run.py", "_swapper", "Swapper"),  # a face of the store, for live use
-        ("bench/leak_run.py", "inject", "FaceSwap"),
     }
+
+
+def test_outside_the_product_only_benchmarks_make_swappers_and_of_faces_in_the_store():
+    for path in MODULES:
+        if "swapcast.realtime.swapper" in imported(path) and path.parent.name != "realtime":
+            assert path.parent.name == "bench"
+            assert "swapcast.realtime.face_store" in imported(path)
+            assert "swapcast.realtime.identity" not in imported(path)
 
 
 def test_a_swapper_asks_before_it_loads_anything():
