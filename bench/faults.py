@@ -1,15 +1,16 @@
 """Parts that fail on schedule: networks, sources and sinks of the product's own form."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swapcast.export.runners import Provider, Runner, RunnerError, open_runner
+from swapcast.export.runners import Provider, Runner, RunnerError
 from swapcast.realtime.frame import Frame
+from swapcast.realtime.runner import OpenNetwork
 from swapcast.realtime.sources import Source
 
 Kind = Literal["raise", "hang", "nan", "garbage", "stuck", "blank", "echo", "lost"]
@@ -45,17 +46,21 @@ class Failing:
     """Opens networks that fail on schedule; calls are counted across openings."""
 
     kind: Kind
-    when: Schedule
+    when: Callable[[int], bool]
     calls: int = 0
     faults: int = 0
     kept: list[Array] = field(default_factory=list)
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
 
-    def open(self, model: bytes, provider: Provider, *, threads: int) -> Runner:
-        """Load a network, as `swapcast.export.runners.open_runner` does."""
-        if self.kind == "lost" and self.calls >= self.when.start and provider != "cpu":
-            raise RunnerError("the device was removed")
-        return _Unsteady(open_runner(model, provider, threads=threads), self)
+    def around(self, open_network: OpenNetwork) -> OpenNetwork:
+        """Open networks as ``open_network`` does, and let them fail."""
+
+        def opened(model: bytes, provider: Provider, *, threads: int) -> Runner:
+            if self.kind == "lost" and provider != "cpu" and self.when(self.calls):
+                raise RunnerError("the device was removed")
+            return _Unsteady(open_network(model, provider, threads=threads), self)
+
+        return opened
 
 
 class _Unsteady:
@@ -69,13 +74,12 @@ class _Unsteady:
     def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
         plan = self._plan
         call, plan.calls = plan.calls, plan.calls + 1
-        lost = plan.kind == "lost" and self.provider != "cpu" and call >= plan.when.start
-        if not lost and (plan.kind == "lost" or not plan.when(call)):
+        if not plan.when(call) or (plan.kind == "lost" and self.provider == "cpu"):
             outputs = self._runner(inputs)
             plan.kept = plan.kept or [output.copy() for output in outputs]
             return outputs
         plan.faults += 1
-        if plan.kind == "raise" or lost:
+        if plan.kind in ("raise", "lost"):
             raise RuntimeError("[E:onnxruntime] injected: the device was removed")
         if plan.kind == "hang":
             time.sleep(HANG_S)
@@ -113,6 +117,8 @@ def failing(kind: Kind) -> Failing:
     match kind:
         case "hang":
             return Failing(kind, HANGS)
+        case "lost":
+            return Failing(kind, Schedule(length=1 << 30, every=1 << 30))
         case "garbage" | "stuck" | "blank" | "echo":
             return Failing(kind, OFTEN)
         case _:
@@ -130,7 +136,7 @@ class Unplugged:
 
     source: Source
     kind: SourceKind
-    when: Schedule = HANGS
+    when: Callable[[int], bool] = HANGS
     faults: int = 0
     _given: int = 0
     _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))

@@ -177,7 +177,7 @@ def inject(
     meter = Meter(say=lambda text: print(f"    {text}", file=sys.stderr))
 
     def network(name: str) -> Any:
-        return plan.open if plan is not None and name == failing_part else open_runner
+        return plan.around(open_runner) if plan and name == failing_part else open_runner
 
     with ExitStack() as stack:
         swapper = stack.enter_context(
