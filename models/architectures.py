@@ -12,6 +12,7 @@ from swapcast.models.shared_autoencoder import (
     AutoencoderSettings,
     SharedAutoencoder,
 )
+from swapcast.models.simswap import SimSwap, SimSwapSettings
 from swapcast.models.swap_model import ModelSettings, SwapModel
 
 
@@ -27,6 +28,7 @@ ARCHITECTURES: Mapping[type[ModelSettings], type[SwapModel]] = {
     ConditionalSettings: ConditionalAutoencoder,
     GanSettings: ConditionalGan,
     FaderSettings: FaderNet,
+    SimSwapSettings: SimSwap,
 }
 """Every network class, by the class of its settings."""
 
@@ -60,6 +62,13 @@ READY: Mapping[str, Preset] = {
     "fader-128": Preset(
         "The same with one halving more, 128 pixels.",
         FaderSettings(size=128, encoder=(32, 64, 128, 192, 192), decoder=(192, 128, 64, 32)),
+    ),
+    "simswap-112": Preset(
+        "SimSwap: identity by a recogniser's vector; 112 pixels, 2.9 GFLOP.", SimSwapSettings()
+    ),
+    "simswap-224": Preset(
+        "SimSwap as published, 224 pixels.",
+        SimSwapSettings(size=224, widths=(64, 128, 256, 512), judge=(64, 128, 256, 512)),
     ),
 }
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from swapcast.models.architectures import load_model, make
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
+from swapcast.models.embedder import EmbedderError
 from swapcast.models.faces import Batch, Faces, FaceSet, load_faces
 from swapcast.models.swap_model import SwapModel
 from swapcast.models.train_settings import TrainingError, TrainSettings
@@ -47,7 +48,10 @@ class Training:
         self.random = torch.Generator().manual_seed(settings.seed + fabric.global_rank)
         torch.manual_seed(settings.seed)
         model = make(settings.model, names)
-        model.prepare(self.sets)
+        try:
+            model.prepare(self.sets)
+        except (ValueError, EmbedderError) as error:
+            raise TrainingError(str(error)) from error
         if settings.start is not None:
             _begin_with(model, read_checkpoint(settings.start / CHECKPOINT))
         self.model: SwapModel = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

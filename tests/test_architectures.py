@@ -13,10 +13,12 @@ from swapcast.models.architectures import ARCHITECTURES, READY, make
 from swapcast.models.checkpoint import read_checkpoint
 from swapcast.models.conditional_autoencoder import ConditionalSettings
 from swapcast.models.conditional_gan import GanSettings
+from swapcast.models.embedder import Embedder, write_embedder
 from swapcast.models.fader_net import FaderSettings
 from swapcast.models.shared_autoencoder import AutoencoderSettings
+from swapcast.models.simswap import RECOGNISER, SimSwap, SimSwapSettings
 from swapcast.models.train_run import open_fabric, train
-from swapcast.models.train_settings import TrainSettings
+from swapcast.models.train_settings import TrainingError, TrainSettings
 from swapcast.models.training import Training
 from swapcast.realtime.errors import SettingError
 from swapcast.realtime.swapper import Swapper
@@ -32,6 +34,7 @@ TINY = {
     "gan": GanSettings(
         noise=4, generator=(8, 8, 8, 8), judge=(8, 8, 8, 8), reader=(8, 8, 8, 8), penalty_every=2
     ),
+    "simswap": SimSwapSettings(size=64, widths=(4, 8, 8), blocks=2, judge=(8, 8)),
     "fader": FaderSettings(encoder=(8, 8, 8, 8), decoder=(8, 8, 8), dssim=0.1, schedule=20),
 }
 ALL_SLIDERS = {"fader": ("light_side", "light_top", "smile")}
@@ -47,16 +50,29 @@ def _one_thread():
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def folders(tmp_path_factory, embedder):
     root = tmp_path_factory.mktemp("faces")
     colours = {"a": (220, 180, 160), "b": (120, 80, 60), "c": (90, 120, 200)}
-    return {name: write_faces(root / name, colour) for name, colour in colours.items()}
+    made = {name: write_faces(root / name, colour) for name, colour in colours.items()}
+    return {**made, "embedder": embedder}
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory):
+    """Return the file of an embedder that has learned nothing."""
+    path = tmp_path_factory.mktemp("embedder") / "embedder.safetensors"
+    torch.manual_seed(3)
+    write_embedder(Embedder(RECOGNISER), [{"subject": "nobody"}], path)
+    return path
 
 
 def settings_for(name, folders, out, **changes):
+    model = TINY[name]
+    if isinstance(model, SimSwapSettings):
+        model = dataclasses.replace(model, embedder=str(folders["embedder"]))
     values = {"steps": 2, "batch": (2,), "precision": "fp32", "rate": 2e-3, "average": 0.5}
-    data = tuple(f"{k}={v}" for k, v in folders.items())
-    return TrainSettings(data=data, out=out, model=TINY[name], **{**values, **changes})
+    data = tuple(f"{k}={folders[k]}" for k in "abc")
+    return TrainSettings(data=data, out=out, model=model, **{**values, **changes})
 
 
 def test_the_miniatures_are_of_every_architecture():
@@ -70,7 +86,7 @@ def test_it_learns(name, folders, tmp_path):
     before = read_checkpoint(tmp_path / "run" / "checkpoint.safetensors").losses
     train(settings_for(name, folders, tmp_path / "run", steps=40, resume=True))
     after = read_checkpoint(tmp_path / "run" / "checkpoint.safetensors").losses
-    part = "reading" if name == "gan" else "l1"
+    part = {"gan": "reading", "simswap": "reconstruction"}.get(name, "l1")
     assert after[part] < 0.9 * before[part]
 
 
@@ -96,12 +112,20 @@ def test_it_is_exported_with_parity_and_swaps_a_crop(name, folders, tmp_path):
     swapper = Swapper(made_face(network=exported.network), uses={"live"})
     assert swapper.sliders == ALL_SLIDERS.get(name, ())
     outputs = {difference.output for difference in exported.parity.differences}
-    assert outputs == ({"face"} if name in {"deepfakes", "gan"} else {"face", "mask"})
+    bare = {"deepfakes", "gan", "simswap"}
+    assert outputs == ({"face"} if name in bare else {"face", "mask"})
+
+
+def told_apart(model):
+    """Give a SimSwap network two vectors, as a training takes them from the faces."""
+    if isinstance(model, SimSwap):
+        model.vectors.copy_(torch.nn.functional.normalize(torch.randn_like(model.vectors), dim=1))
 
 
 @ALL
 def test_another_identity_is_another_face(name):
-    model = make(TINY[name], ("a", "b"))
+    model = make(TINY[name], ("a", "b")).eval()
+    told_apart(model)
     crops = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         a, b = model.swap(crops, "a").face, model.swap(crops, "b").face
@@ -160,6 +184,31 @@ def test_the_adversary_comes_in_along_its_schedule(folders, tmp_path):
         weights.append(training.losses["adversary"])
     assert weights[0] == 0
     assert weights[-1] > weights[5] > 0
+
+
+@pytest.mark.parametrize("matching", ["weak", "full", "none"])
+def test_feature_matching_asks_for_the_layers_it_names(matching, folders, tmp_path):
+    settings = settings_for("simswap", folders, tmp_path / matching)
+    judge = dataclasses.replace(settings.model, matching=matching, judge=(8, 8, 8, 8))
+    training = Training(dataclasses.replace(settings, model=judge), open_fabric(settings))
+    training.learn()
+    assert ("features" in training.losses) == (matching != "none")
+    model = training.model
+    crops = torch.rand(2, 3, 64, 64)
+    seen = model.answers(crops)
+    assert len(seen) == 2
+    assert len(seen[0]) == 5, "every layer and the judgement"
+    assert float(model.unlike(seen, crops).detach()) == 0
+
+
+def test_simswap_wants_its_embedder(folders, tmp_path):
+    settings = settings_for("simswap", folders, tmp_path / "run")
+    bare = dataclasses.replace(settings, model=TINY["simswap"])
+    with pytest.raises(TrainingError, match=r"--model\.embedder"):
+        train(bare)
+    lost = dataclasses.replace(settings.model, embedder="nowhere.safetensors")
+    with pytest.raises(TrainingError, match="no embedder at nowhere"):
+        train(dataclasses.replace(settings, model=lost))
 
 
 def test_settings_that_do_not_fit_are_said():
