@@ -20,10 +20,13 @@ _RELIEF = 0.3
 prints, bent to radii down to 6 cm too, 0.15 and less."""
 _RANK = 0.05
 """Least third singular value of the skin's tracks over the second, turning to a side."""
-_OPEN, _SHUT = 0.05, 0.12
-"""Lengths of the nose by which the lips part more than at rest, and at most once shut again."""
-_CHANGED = 0.2
-"""What the picture of an open mouth lacks of a full correlation with that at rest."""
+_PARTED, _OPEN = 0.03, 0.12
+"""Lengths of the nose by which an open mouth's lips part more than at rest: at least, and where
+nothing else speaks for it."""
+_CHANGED = 0.4
+"""What an open mouth's looks lack of a full correlation with those at rest, likewise."""
+_SHUT = 0.12
+"""Lengths of the nose by which the lips of a mouth at rest part more than usual, at most."""
 _WIDER = 1.10
 """Width of a smiling mouth over that at rest."""
 _HOLD = 0.25
@@ -73,7 +76,7 @@ class Rest:
     def straight(self, moment: Moment) -> bool:
         """Tell whether the subject looks as at rest."""
         pose = moment.pose
-        return abs(pose.yaw - self.yaw) < 8 and abs(pose.pitch - self.pitch) < 8
+        return abs(pose.yaw - self.yaw) < 10 and abs(pose.pitch - self.pitch) < 14
 
     def calm(self, moment: Moment) -> bool:
         """Tell whether the subject looks as at rest and the mouth is shut."""
@@ -229,11 +232,12 @@ class Held:
 
 
 def open_mouth(rest: Rest) -> Held:
-    """Ask for a wide open mouth: the lips' landmarks part, and the mouth looks different."""
+    """Ask for a wide open mouth: the lips' landmarks part, the mouth looks different."""
 
     def measure(moment: Moment) -> float:
-        changed = (1 - correlation(moment.lips, rest.lips)) / _CHANGED
-        return min((moment.mouth - rest.mouth) / _OPEN, changed)
+        parted = moment.mouth - rest.mouth
+        changed = 1 - correlation(moment.lips, rest.lips)
+        return min(parted / _PARTED, parted / _OPEN + changed / _CHANGED)
 
     return Held("mouth", "open your mouth wide", rest, measure)
 

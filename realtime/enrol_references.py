@@ -80,6 +80,12 @@ class References:
         self.pictures[name], self.sharpness[name] = bytes(data), sharp
         return ""
 
+    def take(self, name: str, others: "References") -> None:
+        """Take another collection's picture of that name if it is there and sharper."""
+        if name in others.pictures and others.sharpness[name] > self.sharpness.get(name, 0.0):
+            self.pictures[name] = others.pictures[name]
+            self.sharpness[name] = others.sharpness[name]
+
 
 def _cut(moment: Moment) -> NDArray[np.float32]:
     """Return the face, float32 [3, SIDE, SIDE] RGB 0…1."""

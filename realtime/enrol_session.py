@@ -60,6 +60,7 @@ class Enrolment:
         self.rng.shuffle(self._left)
         self._rest: Rest | None = None
         self._calm: list[Moment] = []
+        self._front = References()
         self._now: Challenge | None = None
         self._asked_at = self._settle_from = 0.0
         self._begun: float | None = None
@@ -121,7 +122,7 @@ class Enrolment:
             self._end_if_late(moment.at)
             return wrong
         self._calm.append(moment)
-        mend = self.references.offer("front", moment)
+        mend = self._front.offer("front", moment)
         if mend:
             self._end_if_late(moment.at)
             return mend
@@ -167,7 +168,10 @@ class Enrolment:
         mend = self.references.offer(asked.name, moment) if pictured else ""
         if met and not mend:
             self._note(asked, moment.at)
-            self._now, self._settle_from = None, moment.at
+            if isinstance(asked, Turn):
+                # The skin was followed from this front to the turned head: it is the same one's.
+                self.references.take("front", self._front)
+            self._now, self._settle_from, self._front = None, moment.at, References()
             return "good; look straight into the camera"
         if moment.at - self._asked_at > asked.seconds:
             self._note(asked, None)
