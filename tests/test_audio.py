@@ -288,8 +288,8 @@ def test_a_played_clip_stays_in_step(tmp_path):
             sink.write(bars(64, 48, at=frame.captured_at, number=frame.number, flash=flash))
     # A busy machine may have dropped the picture with a flash: that clap has none to compare with.
     flashes, claps = seen(path)[1], heard(path)[1]
-    assert len(flashes) >= 2
-    skew = [min(abs(clap - flash) for clap in claps) for flash in flashes]
+    assert len(flashes) >= 3
+    skew = [min(abs(clap - flash) for clap in claps) for flash in flashes[1:]]  # the first is cut
     assert np.percentile(skew, 95) <= 0.02
 
 
