@@ -162,8 +162,8 @@ class Actor:
         seconds: float = 90.0,
     ) -> None:
         self._picture, self._obey, self._seconds = picture, obey, seconds
-        self._text, self._told, self._digit = "", 0.0, -9.0
-        self.at = 0.0
+        self._digit, self._hint = -9.0, ""
+        self.text, self.told_at, self.at = "", 0.0, 0.0
         self.told: list[str] = []
 
     def show(self, frame: Frame, text: str) -> None:
@@ -172,11 +172,9 @@ class Actor:
         if hint[:1].isdigit() and asked.startswith("say") and hint != self._hint:
             self._digit = self.at
         self._hint = hint
-        if asked != self._text:
-            self._text, self._told = asked, self.at
+        if asked != self.text:
+            self.text, self.told_at = asked, self.at
             self.told.append(asked)
-
-    _hint = ""
 
     def __enter__(self) -> "Actor":
         return self
@@ -187,7 +185,7 @@ class Actor:
     def frames(self) -> Iterator[Frame]:
         for number in range(int(self._seconds * FPS)):
             self.at = number / FPS
-            doing = self._obey(self._text, self.at - self._told, self.at - self._digit)
+            doing = self._obey(self.text, self.at - self.told_at, self.at - self._digit)
             yield frame_of(self._picture(doing), number, self.at)
 
 
