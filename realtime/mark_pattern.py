@@ -21,7 +21,8 @@ TILE = 128
 """Pixels of a tile's side in a 720p picture."""
 
 _LONGEST, _SHORTEST = 28.0, 9.0  # pixels of a 128 pixel tile that a wave is long
-_STRENGTH = 0.5  # levels, root mean square, before dithering
+_STRENGTH = 0.9  # levels, root mean square, before it is cut to one level and dithered
+_DITHER = 0.5  # levels of dither; 1 would be all there is, but codecs keep less of the mark then
 _SPREADING = 12  # rounds that push the dither's neighbours apart
 
 
@@ -107,7 +108,8 @@ def tile(payload: Payload, side: int = TILE, key: bytes = KEY) -> NDArray[np.int
     spectrum[of.ky % side, of.kx] = turn
     picture = np.fft.ifft2(spectrum).real
     picture *= _STRENGTH / picture.std()
-    return np.clip(np.floor(picture + _thresholds(side)), -1, 1).astype(np.int8)
+    dithered = np.rint(picture + _DITHER * (_thresholds(side) - 0.5))
+    return np.clip(dithered, -1, 1).astype(np.int8)
 
 
 def pattern(payload: Payload, width: int, height: int) -> NDArray[np.int8]:
