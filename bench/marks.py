@@ -109,9 +109,9 @@ def main(settings: Marks) -> dict[str, Any]:
     psnr: list[float] = []
     whole: dict[str, Any] = {}
     for number in range(settings.first, settings.first + settings.windows):
-        clips = _clips(settings.clips)
+        clips = clips_of(settings.clips)
         clip = clips[number % len(clips)]
-        pictures = _window(clip, number // len(clips))
+        pictures = window(clip, number // len(clips), PART_S * PARTS)
         payload = Payload(number * 2_654_435_761 % (1 << INSTALLATION_BITS))
         psnr.append(_psnr(pictures[0], payload))
         if clip.name not in sizes:
@@ -176,7 +176,8 @@ def _means(pictures: Iterator[tuple[float, Luma]]) -> Iterator[NDArray[np.float3
         yield total / np.float32(count)
 
 
-def _clips(path: Path | None) -> list[Path]:
+def clips_of(path: Path | None) -> list[Path]:
+    """Return the clips of a folder, or the one clip, or the bundled one."""
     if path is None:
         with resources.as_file(resources.files("swapcast.assets") / "demo.mp4") as clip:
             return [clip]
@@ -185,10 +186,10 @@ def _clips(path: Path | None) -> list[Path]:
     return sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
 
 
-def _window(clip: Path, turn: int) -> list[Picture]:
-    """Read 12 s of a clip in 720p; a shorter one is played to and fro."""
+def window(clip: Path, turn: int, seconds: int) -> list[Picture]:
+    """Read some seconds of a clip in 720p; a shorter one is played to and fro."""
     zoom, mirrored = _ZOOMS[turn // 2 % len(_ZOOMS)], turn % 2 == 1
-    step, wanted = 0.0, PART_S * PARTS * RATE
+    step, wanted = 0.0, seconds * RATE
     pictures: list[Picture] = []
     with av.open(str(clip)) as container:
         rate = float(container.streams.video[0].average_rate or RATE)

@@ -26,10 +26,12 @@ _SIDES = 0.14, 0.50  # of the shorter side: the smallest and the largest tile th
 _STEP = 0.003  # from one scale to the next; the far corner then moves by less than a wave's eighth
 _FINE = np.arange(-3, 4) * 0.0006  # around the best scale
 _NEAR = np.arange(-2, 3) * 0.25  # around the best place, in steps of `_PLACES`
-_SCALES = np.geomspace(*_SIDES, 1 + round(np.log(_SIDES[1] / _SIDES[0]) / _STEP))
 _TILTS = np.linspace(0, 60, 1201)[1:]  # of Chernoff's bound
 _LOG_I0 = np.log(np.i0(_TILTS))
 _KNOWN_PHASES = 0.15  # least part of the pilots' phases that a radius is trusted for
+
+SCALES = np.geomspace(*_SIDES, 1 + round(np.log(_SIDES[1] / _SIDES[0]) / _STEP))
+"""float64: the tiles' sides that are tried, as parts of the picture's shorter side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def together(parts: list[Levelled]) -> Levelled:
 
 def hypotheses() -> int:
     """Return how many scales and places `find` tries."""
-    return _SCALES.size * _PLACES**2 + _FINE.size * _NEAR.size**2
+    return SCALES.size * _PLACES**2 + _FINE.size * _NEAR.size**2
 
 
 def bound(agreement: float, pilots: int) -> float:
@@ -120,7 +122,7 @@ def find(picture: Levelled, key: bytes = KEY) -> Finding:
     """
     of = waves(key)
     best = -2.0, 0.0, 0, 0
-    for side in _SCALES:
+    for side in SCALES:
         peak, row, column = peak_of(agreements(phases_at(picture, side, of), of))
         best = max(best, (peak, side, row, column))
     _, side, row, column = best
