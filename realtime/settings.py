@@ -79,7 +79,7 @@ class Live(Engine):
     """Swap a face live: a camera in, a virtual camera out."""
 
     source: str = "0"
-    """Camera (0, /dev/video0), file, rtsp:// srt:// udp:// http:// address, or synthetic."""
+    """Camera (0, /dev/video0), file, rtsp:// srt:// udp:// http:// address, screen, synthetic."""
     sink: Several = ()
     """Where the picture goes; may be given several times: virtual, virtual:/dev/video10, a file,
     rtmp:// srt:// udp:// address, window, - (yuv4mpeg to standard output), null.
