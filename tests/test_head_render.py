@@ -103,6 +103,7 @@ def test_a_known_head_is_found_again(head):
     assert abs(found.strengths[head.names.index("jawOpen")] - 0.4) < 0.2
 
 
+@pytest.mark.slow  # the person is made from a picture: half a minute
 @pytest.mark.shared
 def test_the_person_is_drawn_as_in_the_picture(maker, person, shared):
     picture = read_tile(shared / "data", "0265")
@@ -120,6 +121,7 @@ def test_the_person_is_drawn_as_in_the_picture(maker, person, shared):
     assert miss < 0.05 * eyes
 
 
+@pytest.mark.slow  # the person is made from a picture: half a minute
 @pytest.mark.shared
 def test_the_head_hides_its_far_side_when_it_turns(person):
     side = Pose(0, 1.1, 0, (0.0, 0.0, 60.0))  # to the picture's right: that eye turns away
@@ -132,6 +134,7 @@ def test_the_head_hides_its_far_side_when_it_turns(person):
     assert seen[36:42].mean() > seen[42:48].mean()
 
 
+@pytest.mark.slow  # the person is made from a picture: half a minute
 @pytest.mark.shared
 def test_closing_the_eyes_hides_the_eyeballs(person):
     room = np.full((200, 200, 3), 90, np.uint8)
@@ -161,6 +164,7 @@ def test_a_performance_is_smooth_and_repeats(head):
     assert max(act.strengths[head.names.index("jawOpen")] for act in once) > 0.15
 
 
+@pytest.mark.slow  # the person is made from a picture: half a minute
 @pytest.mark.shared
 def test_training_frames_depend_on_seed_and_number_only(person):
     room = [np.full((300, 300, 3), 120, np.uint8)]
