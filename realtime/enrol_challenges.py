@@ -27,7 +27,7 @@ _CHANGED = 0.4
 """What an open mouth's looks lack of a full correlation with those at rest, likewise."""
 _SHUT = 0.12
 """Lengths of the nose by which the lips of a mouth at rest part more than usual, at most."""
-_WIDER = 1.10
+_WIDER = 1.07
 """Width of a smiling mouth over that at rest."""
 _HOLD = 0.25
 """Seconds for which a pose, a gape or a smile is to be seen."""

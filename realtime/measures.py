@@ -89,15 +89,16 @@ class BlinkWatch:
 
     The distance between the lids' landmarks (the eye aspect ratio of Soukupová and Čech, 2016)
     is not used: the landmark network's lids hardly move in a blink. Here each eye is compared, by
-    normalised correlation, with a running mean of itself. It has closed when both fall below what
-    is usual for this person in this light, far or with fewer of the upright edges that an iris
-    has. It was a blink when that has passed within 0.7 seconds; eyes that stay different look
-    elsewhere.
+    normalised correlation, with a running mean of itself. The eyes have closed when both fall
+    below what is usual for this person in this light, far or with fewer of the upright edges that
+    an iris has. It was a blink when that has passed within 0.7 seconds; eyes that stay different
+    look elsewhere.
     """
 
     _longest = 0.7  # seconds
     _memory = 0.7  # seconds of the running means
-    _fall, _spread = 0.08, 5.0  # below the usual: at least this, or so many mean deviations
+    _fall, _spread = 0.06, 5.0  # below the usual: at least this, or so many mean deviations
+    _either = 0.02  # by which each eye has to fall
     _unlike = 0.75  # correlation with the open eyes that needs no further sign
     _fewer = 0.95  # upright edges against the open eyes', the further sign
 
@@ -119,13 +120,14 @@ class BlinkWatch:
         alike = [correlation(a, b) for a, b in zip(eyes, self._open, strict=True)]
         self.likeness = sum(alike) / 2
         seconds, self._last = at - self._last, at
-        if max(alike) < self._usual - max(self._fall, self._spread * self._deviation):
+        fallen = self._usual - self.likeness > max(self._fall, self._spread * self._deviation)
+        if fallen and max(alike) < self._usual - self._either:
             self._darken(at, max(a / max(b, 1e-6) for a, b in zip(edges, self._edges, strict=True)))
             if self._closed is not None and self._closed.seconds > self._longest:
                 self._open, self._edges, self._closed = eyes, edges, None
             return None
         blink, self._closed = self._closed, None
-        self._learn(eyes, edges, max(alike), min(max(seconds / self._memory, 0.05), 1.0))
+        self._learn(eyes, edges, self.likeness, min(max(seconds / self._memory, 0.05), 1.0))
         if blink is None or (blink.likeness > self._unlike and blink.edges > self._fewer):
             return None
         return blink
