@@ -203,7 +203,8 @@ class FaceStore:
             found = [r for r in self.records() if word in {r.id, r.subject}]
             if len(found) != 1:
                 known = ", ".join(f"{r.id} ({r.subject})" for r in found or self.records())
-                raise SwapcastError(f"no one record {word!r}; kept are: {known or 'none'}")
+                many = "several records" if found else "no record"
+                raise SwapcastError(f"{many} {word!r}; there are: {known or 'none'}")
             path = self.folder / "records" / f"{found[0].id}{RECORD_SUFFIX}"
         record = read_record(path)
         self.revocations.check(record)

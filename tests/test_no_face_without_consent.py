@@ -156,7 +156,7 @@ def test_no_face_is_learned_without_a_record(home, capsys):
     plain = made_record().plain()
     (home / "bad.json").write_text(json.dumps({**plain, "subject": "Cy"}))
     assert "was changed" in refusal(["extract", CLIP, "out", "--consent", "bad.json"], capsys)
-    assert "no one record" in refusal(["extract", CLIP, "out", "--consent", "self"], capsys)
+    assert "no record 'self'" in refusal(["extract", CLIP, "out", "--consent", "self"], capsys)
     pytest.importorskip("torch")
     (home / "set").mkdir()
     about = {"subject": "Bo", "template": "dfl_whole_face", "sources": ["a"], "licence": "MIT"}
