@@ -13,6 +13,7 @@ from swapcast.export.runners import Provider, Runner, RunnerError, open_runner
 from swapcast.kernels.colour import rgb_from_yuv
 from swapcast.kernels.grids import collect, suppress
 from swapcast.kernels.shrink import Spans, shrink, spans
+from swapcast.kernels.warp import sample
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.frame import Colour, Frame, Points
 from swapcast.realtime.runner import OpenNetwork, SteadyRunner
@@ -21,6 +22,8 @@ LONG_SIDE = 320
 """Pixels of the small picture's longer side, in which faces are looked for."""
 
 _STRIDES = (8, 16, 32)
+_NEAR = 128, 128  # pixels of the picture of one place, seen from near
+_FILLS = 0.45  # of which a face takes so much
 _MOST = 256  # cells that may see a face before they are reduced to one a face
 
 
@@ -118,6 +121,7 @@ class Detector:
         self._colours: dict[Colour, NDArray[np.float32]] = {}
         self._found = np.empty((_MOST, 15), np.float32)
         self._spare = np.empty(15, np.float32)
+        self._near = np.zeros((1, 3, *(self._shape or _NEAR)), np.float32)
 
     def __call__(self, frame: Frame) -> tuple[Detection, ...]:
         """Return the faces of ``frame``, the surest first."""
@@ -134,14 +138,44 @@ class Detector:
         count = suppress(self._found, count, self._overlap, self._spare)
         return tuple(self._detection(row, small) for row in self._found[:count])
 
+    def near(self, frame: Frame, box: NDArray[np.float32]) -> float:
+        """Look at one place from near, and say how sure it is that a face fills this box, 0…1.
+
+        Parameters
+        ----------
+        frame : Frame
+        box : float32 [4]
+            Left, top, right, bottom in luma pixels.
+        """
+        height, width = self._near.shape[2:]
+        scale = float((box[2:] - box[:2]).max()) / (_FILLS * min(height, width))
+        centre, middle = (box[:2] + box[2:]) / 2, np.array([width - 1, height - 1]) / 2
+        affine = np.column_stack([np.eye(2) * scale, centre - scale * middle]).astype(np.float32)
+        sample(
+            *(frame.y, frame.u, frame.v, frame.width, frame.height),
+            *(self._colour(frame.colour), affine, 1.0, 0.0, self._near[0]),
+        )
+        count, sure = 0, 0.0
+        grids = self._runner({self._name: self._near})
+        for grid, stride in zip(grids, _STRIDES, strict=True):
+            count = collect(grid[0], stride, self._logit, count, self._found)
+        for row in self._found[:count]:
+            off = np.abs((row[1:3] + row[3:5]) / 2 - middle).max()
+            share = float(row[3] - row[1]) / (_FILLS * width)
+            if off < 0.2 * width and 0.5 < share < 2:
+                sure = max(sure, float(row[0]))
+        return sure
+
+    def _colour(self, colour: Colour) -> NDArray[np.float32]:
+        if colour not in self._colours:
+            self._colours[colour] = rgb_from_yuv(colour.matrix, colour.full_range)
+        return self._colours[colour]
+
     def _inputs(self, small: _Small) -> Mapping[str, NDArray[np.float32]]:
         return {self._name: small.image}
 
     def _fill(self, frame: Frame, small: _Small) -> None:
         """Make the small picture of ``frame``."""
-        if frame.colour not in self._colours:
-            colour = frame.colour
-            self._colours[colour] = rgb_from_yuv(colour.matrix, colour.full_range)
         luma, chroma = small.luma, small.chroma
         shrink(
             frame.y,
@@ -149,7 +183,7 @@ class Detector:
             frame.v,
             frame.width,
             frame.height,
-            self._colours[frame.colour],
+            self._colour(frame.colour),
             luma.starts,
             luma.shares,
             chroma.starts,

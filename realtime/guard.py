@@ -23,6 +23,7 @@ EVERYWHERE: Box = np.full(4, np.inf, np.float32)
 """Covers the whole picture."""
 
 _CLEAN = 15  # checks in a row without anything near it after which a lost face counts as gone
+_HELD = 150  # checks for which whatever is seen near a lost face keeps it covered
 _GROWTH = 0.08  # of its size, how much the region of a lost face grows each frame
 _LARGEST = 1.2  # times its size at most, on each side
 _MARGIN = 0.25  # of its size, added around the box of a face: hair line, chin and ears
@@ -43,7 +44,11 @@ LookAt = Callable[[Detection], Landmarks]
 class _Lost:
     box: Box
     frames: int = 0
+    """Since it was last seen near here."""
     clean: int = 0
+    """Checks in a row without anything near it."""
+    checks: int = 0
+    """Since it was lost."""
 
     @property
     def region(self) -> Box:
@@ -235,11 +240,13 @@ class Guard:
             if track not in here:
                 self._lost.setdefault(track, _Lost(box))
         self._wearing = here
-        near = [one for one in doubted if one.verdict in ("undecided", "face")]
         for track, lost in list(self._lost.items()):
-            lost.frames, lost.clean = lost.frames + 1, lost.clean + 1
-            for one in near:
-                if _overlap(one.box, lost.region):
+            lost.frames, lost.clean, lost.checks = lost.frames + 1, lost.clean + 1, lost.checks + 1
+            for one in doubted:
+                # What looks like nothing may still be the lost face behind a hand.
+                doubtful = one.verdict in ("undecided", "face")
+                doubtful = doubtful or (one.verdict == "nothing" and lost.checks <= _HELD)
+                if doubtful and _overlap(one.box, lost.region):
                     lost.box, lost.frames, lost.clean = one.box, 1, 0
             found = any(_centre_inside(face.box, lost.region) for face in swapped)
             if track in here or (found and lost.clean) or lost.clean > _CLEAN:

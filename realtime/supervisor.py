@@ -17,7 +17,7 @@ T = TypeVar("T")
 FOR_EVER = 10.0
 """Seconds in one frame after which a stage counts as hanging for ever."""
 
-_MOST = 4  # crashes in a row after which a stage is given up
+_MOST = 4  # crashes in a row before a stage or a source may be given up
 _SOON, _LATER = 0.1, 2.0  # seconds until it is tried again; doubles from one to the other
 _WELL = 30  # frames in a row after which earlier crashes are forgotten
 
@@ -84,7 +84,9 @@ class Supervised(Generic[T]):
     name : of the stage, for messages
     stage : takes a frame; if it has ``restart()``, that is called after a crash
     meter : is told what happens
-    patience : seconds in one frame after which it counts as hanging for ever
+    patience : seconds
+        In one frame after which it counts as hanging for ever, and without a frame that went well
+        after which it is given up.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Supervised(Generic[T]):
         self._name, self._stage, self._meter = name, stage, meter
         self.pulse = Pulse(name, patience)
         self._crashes, self._well, self._until = 0, 0, 0.0
+        self._patience, self._good_at = patience, time.monotonic()
 
     def __call__(self, *args: object) -> T | None:
         """Run the stage.
@@ -100,7 +103,7 @@ class Supervised(Generic[T]):
         Raises
         ------
         SwapcastError
-            If it crashed too often in a row, or failed for good.
+            If it has only crashed for too long, or failed for good.
         """
         with self.pulse.busy():
             if self._crashes and time.monotonic() < self._until:
@@ -114,7 +117,7 @@ class Supervised(Generic[T]):
             except Exception as error:  # noqa: BLE001 - whatever it is, the guard holds the picture
                 self._crashed(error)
                 return None
-            self._well += 1
+            self._well, self._good_at = self._well + 1, time.monotonic()
             if self._well >= _WELL:
                 self._crashes = 0
             return result
@@ -124,11 +127,11 @@ class Supervised(Generic[T]):
             raise error
         self._crashes, self._well = self._crashes + 1, 0
         reason = f"{type(error).__name__}: {error}"
-        if self._crashes > _MOST:
+        if self._crashes > _MOST and time.monotonic() - self._good_at > self._patience:
             if isinstance(error, SwapcastError):
                 raise error
             raise SwapcastError(
-                f"{self._name} crashed {self._crashes} times in a row ({reason}); please report it"
+                f"{self._name} has crashed for {self._patience:g} s ({reason}); please report it"
             ) from error
         self._until = time.monotonic() + min(_SOON * 2**self._crashes, _LATER)
         self._meter.notice(f"{self._name} crashed and starts anew: {reason}")

@@ -111,6 +111,15 @@ def test_a_lost_face_that_the_check_still_sees_is_covered_as_long_as_it_is_there
         assert covered(verdict, box(100 + 4 * moved, 100))
 
 
+def test_a_lost_face_behind_a_hand_stays_covered_though_it_looks_like_nothing():
+    guard = settled()
+    verdicts = [judge(guard, hits=[hit(104, 100)], presence=0.1) for _ in range(400)]
+    shown = [covered(verdict, box(104, 100)) for verdict in verdicts]
+    assert all(shown[:150])
+    # But wallpaper where somebody once was does not stay covered for ever.
+    assert not any(shown[-100:])
+
+
 def test_the_guard_ends_when_the_face_is_found_again_under_another_track():
     guard = settled()
     assert judge(guard).regions

@@ -174,13 +174,17 @@ def test_what_the_source_raises_comes_after_its_last_frame():
     assert sink.pictures[-1].number == 4
 
 
-def test_what_a_stage_raises_ends_the_loop_and_releases_the_source():
+def test_what_a_stage_raises_again_and_again_ends_the_loop_and_releases_the_source():
     def broken(frame):
         raise ModelError("the network is damaged")
 
     source = Ticking(10_000)
     with pytest.raises(ModelError, match="damaged"):
-        run(source, broken, passed_on, [NullSink()], Meter(), stop=threading.Event())
+        run(
+            *(source, broken, passed_on, [NullSink()], Meter()),
+            stop=threading.Event(),
+            patience=1.0,
+        )
     assert source.released.is_set()
 
 
