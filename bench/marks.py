@@ -9,7 +9,7 @@ mark's presence, the whole for its payload.
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from importlib import resources
 from itertools import cycle, islice
@@ -21,9 +21,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swapcast.bench.mark_cost import costs
 from swapcast.bench.mark_damage import DAMAGES, Damage, Luma
 from swapcast.bench.timing import metadata
 from swapcast.realtime.compositor import Compositor
+from swapcast.realtime.errors import SettingError
 from swapcast.realtime.fitting import as_frame
 from swapcast.realtime.frame import Colour, Frame
 from swapcast.realtime.mark_code import INSTALLATION_BITS, Payload
@@ -52,6 +54,8 @@ class Marks:
     """How many windows of 12 s, taken from the clips in turn."""
     first: int = 0
     """The number of the first window; several runs can share the work."""
+    damages: tuple[str, ...] = tuple(DAMAGES)
+    """What happens to the pictures, by name; nothing given: everything there is."""
     json: Path | None = None
     """Write the results to this file, anew after each window."""
 
@@ -104,9 +108,13 @@ def main(settings: Marks) -> dict[str, Any]:
         ``{"metadata": …, "bytes": …, "psnr_db": …, "results": {damage: figures}}``.
     """
     cv2.setNumThreads(1)
-    tallies = {name: Tally() for name in DAMAGES}
+    unknown = set(settings.damages) - set(DAMAGES)
+    if unknown:
+        raise SettingError(f"no damage {unknown.pop()!r}; there are: {', '.join(DAMAGES)}")
+    tallies = {name: Tally() for name in settings.damages}
     sizes: dict[str, list[int]] = {}
     psnr: list[float] = []
+    cost = costs()
     whole: dict[str, Any] = {}
     for number in range(settings.first, settings.first + settings.windows):
         clips = clips_of(settings.clips)
@@ -116,10 +124,11 @@ def main(settings: Marks) -> dict[str, Any]:
         psnr.append(_psnr(pictures[0], payload))
         if clip.name not in sizes:
             sizes[clip.name] = [_bytes(pictures, None), _bytes(pictures, payload)]
-        for name, make in DAMAGES.items():
-            _take(tallies[name], make(), _frames(pictures, payload), payload)
+        for name in settings.damages:
+            _take(tallies[name], DAMAGES[name](), _frames(pictures, payload), payload)
         whole = {
             "metadata": metadata() | {"first": settings.first, "rate": RATE, "threshold": PRESENT},
+            "cost": [asdict(result) for result in cost],
             "psnr_db": {"worst": round(min(psnr), 2)},
             "bytes": sizes,
             "growth": _growth(sizes),
