@@ -15,6 +15,8 @@ Direction = Literal["left", "right", "up", "down"]
 
 _FAR_ENOUGH: dict[Direction, float] = {"left": 20.0, "right": 20.0, "up": 9.0, "down": 9.0}
 """Degrees from rest, by the landmarks, which understate how far a head is raised."""
+_BACK = 4.0
+"""Degrees from rest at which a turn that showed too little may begin again."""
 _RELIEF = 0.3
 """Least depth of the nose that a turn shows, of a mean head's. Rendered heads show 0.46 and more,
 prints, bent to radii down to 6 cm too, 0.15 and less."""
@@ -129,22 +131,30 @@ class Turn:
             "down": "lower your chin and look down",
         }[self.direction]
         self._tracks: SkinTracks | None = None
+        self._gone = False
         self._since: float | None = None
 
     def see(self, moment: Moment) -> bool:
         """Follow the skin; see whether the head has turned, and that it is no flat picture."""
-        if self._tracks is None:
+        self.angle = self._angle(moment.pose)
+        back = self._gone and abs(self.angle) < _BACK
+        if self._tracks is None or back:
             self._tracks = SkinTracks(moment.frame, moment.face.landmarks, moment.pose)
         else:
             self._tracks.follow(moment.frame)
-        self.angle = self._angle(moment.pose)
+        self._gone = not back and (self._gone or self.angle >= _FAR_ENOUGH[self.direction])
         if self.angle < _FAR_ENOUGH[self.direction]:
             self._since = None
             return False
         self._since = moment.at if self._since is None else self._since
         self.relief = self._tracks.relief(moment.pose)
-        solid = self.relief.depth >= _RELIEF and (not self._side or self.relief.rank >= _RANK)
-        return solid and moment.at - self._since >= _HOLD
+        return self._solid and moment.at - self._since >= _HOLD
+
+    @property
+    def _solid(self) -> bool:
+        """Whether what turned has a nose."""
+        flat = self._side and self.relief.rank < _RANK
+        return self.relief.depth >= _RELIEF and not flat
 
     def _angle(self, pose: HeadPose) -> float:
         across, down = pose.yaw - self.rest.yaw, pose.pitch - self.rest.pitch
@@ -153,8 +163,10 @@ class Turn:
     def hint(self) -> str:
         """Say how much further to turn."""
         missing = _FAR_ENOUGH[self.direction] - self.angle
-        if missing <= 0:
+        if missing <= 0 and self._solid:
             return "hold it there"
+        if missing <= 0:
+            return "look straight, then turn again, slowly"
         more = "a little more " if missing < 10 else ""
         way = f"to your {self.direction}" if self._side else self.direction
         return f"{more}{way}, slowly"

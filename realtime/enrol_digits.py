@@ -13,7 +13,7 @@ _SHOWN = 1.3
 """Seconds for which a digit is shown, and in which it is to be said."""
 _LATE = 0.2
 """Seconds after which a mouth can have begun to move."""
-_MOVES = 0.035
+_MOVES = 0.045
 """Lengths of the nose by which the mouth's opening changes, at least, in a spoken digit."""
 _QUIET = 0.5
 """Most that the mouth may move at the end of a pause, of what it moves in the digits."""

@@ -61,6 +61,23 @@ def test_a_recording_in_its_own_order_is_refused():
         enrolled(scene.Subject(acts=recorded), seed=3)
 
 
+def test_who_jerks_the_head_is_told_to_turn_again_and_may():
+    def jerks(text, since, digit_since):
+        if not text.startswith("turn") or since < 1.5:
+            return scene.Doing(yaw=28 if text.startswith("turn") and since > 0.5 else 0)
+        return scene.obey(text, since - 2.0, digit_since)
+
+    subject, told = scene.Subject(acts=jerks), set()
+    enrolment = Enrolment(random.Random(1), kinds=["left"])
+    for number in range(90):
+        frame, face = subject.sits(number)
+        text = enrolment.see(frame, [face])
+        told.add(text)
+        subject.hear(text, frame.captured_at)
+    assert enrolment.done
+    assert any("turn again, slowly" in text for text in told)
+
+
 @pytest.mark.parametrize("surface", [scene.flat_surface, scene.bent_surface])
 @pytest.mark.parametrize("kind", ["left", "right", "up", "down"])
 def test_a_print_is_refused_even_where_the_landmarks_take_it_for_a_head(surface, kind):
