@@ -19,7 +19,7 @@ from swapcast.export.parity import (
     sample_pictures,
 )
 from swapcast.export.runners import open_runner
-from swapcast.export.to_onnx import export, write_network
+from swapcast.export.to_onnx import Exported, export, write_network
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, write_checkpoint
 from swapcast.models.shared_autoencoder import (
     AutoencoderSettings,
@@ -66,11 +66,20 @@ def trained(run: Path) -> SharedAutoencoder:
     return write_run(run, AutoencoderSettings(width=1 / 8))
 
 
+@pytest.fixture(scope="module")
+def exports(run: Path) -> dict[str, Exported]:
+    """Give identity b, as fp32 and as fp16."""
+    return {
+        "fp32": export(run, "b", precision="fp32"),
+        "fp16": export(run, "b", precision="fp16"),
+    }
+
+
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_the_file_makes_the_pictures_of_the_training(
-    run: Path, trained: SharedAutoencoder, precision: str, tmp_path: Path
+    exports: dict[str, Exported], trained: SharedAutoencoder, precision: str, tmp_path: Path
 ) -> None:
-    exported = export(run, "b", precision=precision)  # type: ignore[arg-type]
+    exported = exports[precision]
     assert exported.parity.passed
     assert {d.output for d in exported.parity.differences} == {"face", "mask"}
     crop = torch.rand(1, 3, 64, 64)
@@ -93,8 +102,8 @@ def test_the_file_makes_the_pictures_of_the_training(
     assert set(report["tolerances"]) == set(providers_here())
 
 
-def test_fp16_halves_the_file(run: Path) -> None:
-    sizes = [len(export(run, "a", precision=p).network) for p in ("fp32", "fp16")]
+def test_fp16_halves_the_file(exports: dict[str, Exported]) -> None:
+    sizes = [len(exports[precision].network) for precision in ("fp32", "fp16")]
     assert 0.48 < sizes[1] / sizes[0] < 0.55
 
 
@@ -130,12 +139,11 @@ class _Other(nn.Module):
 
 @pytest.mark.parametrize("off", [0.01, float("nan")])
 def test_a_network_that_differs_does_not_pass(
-    run: Path, trained: SharedAutoencoder, off: float
+    exports: dict[str, Exported], trained: SharedAutoencoder, off: float
 ) -> None:
-    network = export(run, "a", precision="fp32").network
     report = check_parity(
-        _Other(OneIdentity(trained, "a"), off),
-        network,
+        _Other(OneIdentity(trained, "b"), off),
+        exports["fp32"].network,
         ["face", "mask"],
         size=64,
         precision="fp32",
