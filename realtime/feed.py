@@ -11,12 +11,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
-from av.video.stream import VideoStream
 
 from swapcast.kernels.unpack import split_pairs, unpack_yuyv
 from swapcast.realtime.errors import SourceError
@@ -210,7 +209,7 @@ class _Decoder:
         """Give the pictures that wait for packets which will not come."""
         yield from self._pictures(None)
 
-    def _pictures(self, packet: "av.Packet[VideoStream] | None") -> Iterator[Shot]:
+    def _pictures(self, packet: "av.Packet[Any] | None") -> Iterator[Shot]:
         try:
             pictures = self._context.decode(packet)
         except av.FFmpegError:

@@ -173,7 +173,7 @@ def _read(request: Request, out: BinaryIO) -> str:
             )
             reason = _pass_on(container, request, out)
         except av.FFmpegError as error:
-            reason = error.strerror
+            reason = error.strerror or str(error)
         return (carrier.words() if carrier is not None else "") or reason
 
 
