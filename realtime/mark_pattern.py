@@ -21,7 +21,7 @@ TILE = 128
 """Pixels of a tile's side in a 720p picture."""
 
 _LONGEST, _SHORTEST = 28.0, 9.0  # pixels of a 128 pixel tile that a wave is long
-_STRENGTH = 0.9  # levels, root mean square, before it is cut to one level and dithered
+_STRENGTH = 1.2  # levels, root mean square, before it is cut to one level and dithered
 _DITHER = 0.5  # levels of dither; 1 would be all there is, but codecs keep less of the mark then
 _SPREADING = 12  # rounds that push the dither's neighbours apart
 
