@@ -56,6 +56,10 @@ class Tally:
     without: int = 0
     """Different emitted pictures of frames without a true face."""
     repeats: int = 0
+    guarded: int = 0
+    """Frames in which something was covered."""
+    swapped: int = 0
+    """Faces that wore their swap."""
     leaks: list[dict[str, Any]] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     apart: list[float] = field(default_factory=list)
@@ -196,6 +200,7 @@ def inject(
             stop=threading.Event(),
             cover=Cover(guard),
         )
+    tally.guarded, tally.swapped = meter.guarded, meter.faces["swapped"]
     faults = source.faults if isinstance(source, Unplugged) else plan.faults if plan else 0
     return tally, faults
 

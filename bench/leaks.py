@@ -189,6 +189,8 @@ def _row(tally: Tally) -> dict[str, Any]:
         "leaks": len({(leak["clip"], leak["emitted"]) for leak in tally.leaks}),
         "frames_without_a_face": tally.without,
         "repeats": tally.repeats,
+        "guarded_frames": tally.guarded,
+        "swapped_faces": tally.swapped,
         "score": {f"p{p}": round(float(np.percentile(scores, p)), 3) for p in (50, 99, 100)},
         "apart_min": round(min(tally.apart, default=1.0), 4),
         "where": tally.leaks[:20],

@@ -6,15 +6,17 @@ from typing import Literal
 
 import numpy as np
 
-from swapcast.kernels.geometry import crop_affine
+from swapcast.kernels.geometry import crop_affine, invert, transform
 from swapcast.realtime.check import Check
 from swapcast.realtime.compositor import Compositor, Paste
 from swapcast.realtime.errors import ModelError
-from swapcast.realtime.frame import Colour, Face, Frame, Picture
+from swapcast.realtime.frame import Colour, Face, Frame, Picture, Points
 from swapcast.realtime.guard import Box, Guard, GuardMode, Verdict, same_place
 from swapcast.realtime.loop import Finished
 from swapcast.realtime.meter import Meter
 from swapcast.realtime.swapper import Swapper
+
+_UNDER = 3  # of five points: a hand may hide the others
 
 
 class FaceSwap:
@@ -86,7 +88,7 @@ class FaceSwap:
                 self._meter.event(f"a face could not be swapped: {error}")
                 failed.append(face)
         others = [one for one in faces or () if not any(one is face for face in chosen)]
-        verdict = self._judge(frame, swapped, failed, others, analysed=faces is not None)
+        verdict = self._judge(frame, swapped, failed, others, pastes, analysed=faces is not None)
         self._note(bool(verdict.regions))
         with self._meter.timing("composite"):
             pictures = self._finish(frame, pastes, verdict.regions)
@@ -129,6 +131,7 @@ class FaceSwap:
         swapped: Sequence[Face],
         failed: Sequence[Face],
         others: Sequence[Face],
+        pastes: Sequence[Paste],
         *,
         analysed: bool,
     ) -> Verdict:
@@ -137,7 +140,9 @@ class FaceSwap:
             with self._meter.timing("check"):
                 hits = self._check.hits(frame)
                 verdict = self._guard(
-                    swapped, failed, others, hits, lambda hit: self._check.look(frame, hit)
+                    *(swapped, failed, others, hits),
+                    look=lambda hit: self._check.look(frame, hit),
+                    worn=lambda points: any(_under(paste, points) for paste in pastes),
                 )
         except ModelError as error:
             self._meter.event(f"a frame could not be checked: {error}")
@@ -167,6 +172,14 @@ class FaceSwap:
         if guarding != self._guarding:
             self._guarding = guarding
             self._meter.event(f"guard {'on: ' + self._mode if guarding else 'off'}")
+
+
+def _under(paste: Paste, points: Points) -> bool:
+    """Tell whether most of five points lie where a swapped face shows."""
+    size = paste.mask.shape[0]
+    places = np.rint(transform(invert(paste.affine), points)).astype(np.intp)
+    inside = places[((places >= 0) & (places < size)).all(1)]
+    return bool(np.count_nonzero(paste.mask[inside[:, 1], inside[:, 0]] > 0.5) >= _UNDER)
 
 
 def _area(box: Box) -> float:

@@ -1,5 +1,7 @@
 """What the guard covers, and for how long it doubts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -213,3 +215,22 @@ def test_points_decide_whether_a_swap_covers_a_hit():
     assert covers(face(100, 100), hit(104, 97))
     assert not covers(face(100, 100), hit(150, 100))
     assert not covers(face(100, 100), hit(100, 100, size=300))
+
+
+def test_points_that_make_no_sense_cover_nothing_though_their_mean_is_right():
+    there = face(100, 100)
+    for shuffle in range(20):
+        random = np.random.default_rng(shuffle)
+        middle = there.points.mean(0)
+        collapsed = (middle + random.normal(0, 6, (5, 2))).astype(np.float32)
+        assert not covers(replace(there, points=collapsed), hit(100, 100))
+    turned = middle + (there.points - middle) @ np.float32([[0, 1], [-1, 0]])
+    assert not covers(replace(there, points=turned), hit(100, 100))
+
+
+def test_a_swap_whose_mask_leaves_the_eyes_bare_does_not_count():
+    guard = settled()
+    verdict = guard(
+        [face(100, 100)], [], [], [hit(100, 100)], looks(0.99), worn=lambda points: False
+    )
+    assert covered(verdict, box(100, 100))
