@@ -20,7 +20,7 @@ _BACK = 4.0
 _RELIEF = 0.3
 """Least depth of the nose that a turn shows, of a mean head's. Rendered heads show 0.46 and more,
 prints, bent to radii down to 6 cm too, 0.15 and less."""
-_RANK = 0.05
+_RANK = 0.04
 """Least third singular value of the skin's tracks over the second, turning to a side."""
 _PARTED, _OPEN = 0.03, 0.12
 """Lengths of the nose by which an open mouth's lips part more than at rest: at least, and where
