@@ -5,7 +5,7 @@ SECONDS ?= 10
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.swapcast
 
-.PHONY: demo test check bench types clean
+.PHONY: demo test check bench types sbom audit checksums clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/python:
@@ -52,6 +52,25 @@ check: $(STAMP)-test types
 bench: $(STAMP)-live
 	@$(BIN)/swapcast bench loop
 	@$(BIN)/swapcast bench kernels
+
+# What is in a release, whether it is known to be broken, and the sums by which it is recognised.
+# The tools live in an environment of their own, so that they are not listed themselves.
+TOOLS = build/tools
+$(TOOLS)/bin/pip-audit:
+	@$(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom pip-audit build
+
+sbom: $(STAMP)-live $(TOOLS)/bin/pip-audit
+	@mkdir -p dist
+	@$(TOOLS)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json
+
+audit: sbom
+	@$(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable | sed "s/+cpu$$//" > dist/requirements.txt
+	@$(TOOLS)/bin/pip-audit --strict --disable-pip --no-deps -r dist/requirements.txt
+
+checksums: sbom
+	@$(TOOLS)/bin/python -m build --quiet --outdir dist .
+	@cd dist && sha256sum *.whl *.tar.gz sbom.cdx.json > SHA256SUMS && cat SHA256SUMS
 
 clean:
 	rm -rf $(VENV) .types build dist .pytest_cache .mypy_cache .ruff_cache
