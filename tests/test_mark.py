@@ -78,7 +78,7 @@ def test_the_mark_changes_no_pixel_by_more_than_one_level_and_hardly_any_energy(
         assert set(np.unique(mark)) == {-1, 0, 1}
         assert 10 * np.log10(255**2 / np.mean(mark**2)) > 49.5
         coarse = cv2.blur(mark, (40, 40))  # nothing that one could see as clouds
-        assert np.abs(coarse[20:-20, 20:-20]).max() < 0.2
+        assert np.abs(coarse[20:-20, 20:-20]).max() < 0.3
 
 
 def through(luma, way):
