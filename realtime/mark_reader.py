@@ -81,10 +81,10 @@ def level(mean: Luma) -> Levelled:
         scale = _ROWS / shorter
         size = round(mean.shape[1] * scale), round(mean.shape[0] * scale)
         mean = np.asarray(cv2.resize(mean, size, interpolation=cv2.INTER_AREA), np.float32)
-    waves_left = cv2.GaussianBlur(mean, (0, 0), 0.5) - cv2.GaussianBlur(mean, (0, 0), 2.5)
+    waves_left = cv2.GaussianBlur(mean, (0, 0), 0.5) - cv2.GaussianBlur(mean, (0, 0), 1.8)
     around = cv2.GaussianBlur(np.minimum(np.abs(waves_left), 8), (0, 0), 4.0)
     clipped = np.clip(waves_left, -2.5 * around - 0.05, 2.5 * around + 0.05)
-    return Levelled.of((clipped / (around * around + 0.03)).astype(np.float32))
+    return Levelled.of((clipped / (around * around + 0.1)).astype(np.float32))
 
 
 def together(parts: list[Levelled]) -> Levelled:
