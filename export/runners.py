@@ -1,5 +1,6 @@
 """Networks ready to run: one form for ONNX Runtime and OpenVINO."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,9 @@ _ORT_NAMES = {
 }
 
 
+# The key of an ONNX tensor whose content lies in another file. OpenVINO would read that from the
+# folder the program happens to run in.
+_ELSEWHERE = re.compile(rb"(?<![A-Za-z_])location")
 # OpenVINO computes in bf16 by itself where the processor has it.
 _PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 
@@ -94,6 +98,8 @@ def open_runner(model: Path | bytes, provider: Provider = "cpu", *, threads: int
         name, model = str(model), model.read_bytes()
     else:
         name = f"network of {len(model)} bytes"
+    if _ELSEWHERE.search(model):
+        raise RunnerError(f"{name} keeps weights in other files, which nobody signed or summed")
     try:
         if provider == "openvino":
             return _OpenVino(model, threads)

@@ -9,7 +9,7 @@ import tyro
 
 from swapcast.realtime.consent import ConsentRecord
 from swapcast.realtime.enrol_command import Enroll
-from swapcast.realtime.errors import ConsentError
+from swapcast.realtime.errors import SwapcastError
 from swapcast.realtime.face_command_consent import Record, Records, Revocations, Revoke, Sign
 from swapcast.realtime.face_command_data import Delete, ExportData, Import, Log
 from swapcast.realtime.face_store import FaceStore, face_store
@@ -35,7 +35,7 @@ class List:
         for name in store.names():
             try:
                 say(_line(store.find(name)))
-            except ConsentError as error:
+            except SwapcastError as error:
                 say(f"{name:<16} may not be used: {error}")
 
 

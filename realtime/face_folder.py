@@ -88,7 +88,7 @@ def write_picture(path: Path, bgr: NDArray[np.uint8]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file; it is there whole or not at all."""
     part = path.with_suffix(".part")
-    part.write_text(text)
+    part.write_text(text, encoding="utf-8")
     part.replace(path)
 
 

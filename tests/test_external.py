@@ -12,7 +12,7 @@ from swapcast.realtime.errors import ConsentError, ModelError, SettingError, Swa
 from swapcast.realtime.external import Declared, import_model
 from swapcast.realtime.face_store import FaceStore
 from swapcast.realtime.swapper import Swapper
-from tests.made_consent import ACCEPTED, made_record
+from tests.made_consent import ACCEPTED, made_face, made_record
 from tests.made_onnx import SIZE, swapper_network, write_dfm
 
 
@@ -130,6 +130,22 @@ def test_weights_in_other_files_are_refused(store, tmp_path):
     (tmp_path / "b.dfm").write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match=r"other files|no ONNX model"):
         import_model(tmp_path / "b.dfm", "drawn", declared(), store)
+
+
+@pytest.mark.parametrize("provider", ["cpu", "openvino"])
+def test_a_pack_whose_weights_lie_elsewhere_is_not_loaded(tmp_path, monkeypatch, provider):
+    if provider == "openvino":
+        pytest.importorskip("openvino")
+    monkeypatch.chdir(tmp_path)
+    Path("secret").write_bytes(np.array([0.25], np.float32).tobytes())
+    model = onnx.load_model_from_string(swapper_network())
+    weight = model.graph.initializer[0]
+    weight.ClearField("raw_data")
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    weight.external_data.extend([onnx.StringStringEntryProto(key="location", value="secret")])
+    face = made_face(network=model.SerializeToString())
+    with pytest.raises(ModelError, match="weights in other files"):
+        Swapper(face, provider, uses=["live"])
 
 
 def test_a_damaged_description_is_refused(store, tmp_path):

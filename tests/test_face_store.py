@@ -6,6 +6,7 @@ import json
 import pytest
 
 from swapcast.realtime.errors import ConsentError, SwapcastError
+from swapcast.realtime.face_command import List
 from swapcast.realtime.face_command_consent import Record, Records, Revocations, Revoke, Sign
 from swapcast.realtime.face_store import FaceStore
 from swapcast.realtime.identity import read_face, write_face
@@ -176,6 +177,18 @@ def test_a_damaged_list_is_never_taken_for_an_empty_one(store, pack, name):
     (store.folder / name).write_text('{"revoked": 1, "keys": 1, "people": 1}')
     with pytest.raises(ConsentError, match=name.replace(".", r"\.")):
         store.add(pack)
+
+
+def test_a_damaged_record_or_pack_in_the_store_is_said(store, pack):
+    record = store.add(pack).consent
+    (store.folder / "faces" / "bo.face").write_bytes(b"damaged")
+    said = []
+    List()(store, said.append)
+    assert "bo               may not be used: " in said[1]
+    store.remove("bo")
+    (store.folder / "records" / f"{record.id}.consent.json").write_text("{")
+    with pytest.raises(ConsentError, match=r"consent\.json is damaged"):
+        store.record("Bo")
 
 
 def test_a_statement_signed_by_its_subject_serves_the_maker(tmp_path):

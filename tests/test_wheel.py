@@ -35,7 +35,10 @@ def test_the_wheel_holds_every_package_and_nothing_else(wheel):
     assert tops == {"swapcast", wheel.name.rsplit("-", 3)[0] + ".dist-info"}
     for part in ("realtime/loop.py", "kernels/warp.py", "models/training.py", "export/runners.py"):
         assert f"swapcast/{part}" in names
-    for asset in ("demo.face", "demo.mp4", "detector.onnx", "landmarks.onnx"):
+    for asset in (
+        *("demo.face", "demo.mp4", "detector.onnx", "landmarks.onnx"),
+        *("release_keys.txt", "use_policy.md"),
+    ):
         assert f"swapcast/assets/{asset}" in names
     assert wheel.stat().st_size < 40e6
 
