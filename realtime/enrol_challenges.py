@@ -1,5 +1,6 @@
 """What the subject of a live enrolment is asked to do, and how it is seen that it was done."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -31,6 +32,10 @@ _SHUT = 0.12
 """Lengths of the nose by which the lips of a mouth at rest part more than usual, at most."""
 _WIDER = 1.07
 """Width of a smiling mouth over that at rest."""
+_STILL = 0.04
+"""Heights of the face by which a head at rest moves in a blink, at most."""
+_STEADY = 6.0
+"""Degrees by which it turns, at most."""
 _HOLD = 0.25
 """Seconds for which a pose, a gape or a smile is to be seen."""
 
@@ -191,11 +196,24 @@ class BlinkTwice:
     seconds: float = 8.0
     blinks: list[Blink] = field(default_factory=list, init=False)
 
+    def __post_init__(self) -> None:
+        self._recent: deque[Moment] = deque(maxlen=60)
+
     def see(self, moment: Moment) -> bool:
-        """Count blinks while the head is straight: a turn changes the eyes' looks too."""
-        if moment.blink is not None and self.rest.straight(moment):
-            self.blinks.append(moment.blink)
+        """Count blinks of a head at rest: one that moves changes the eyes' looks too."""
+        self._recent.append(moment)
+        blink = moment.blink
+        if blink is not None and self.rest.straight(moment) and self._still(blink.began_at - 0.1):
+            self.blinks.append(blink)
         return len(self.blinks) >= 2
+
+    def _still(self, since: float) -> bool:
+        """Tell whether the head has neither moved nor turned since then."""
+        recent = [moment for moment in self._recent if moment.at >= since]
+        faces = np.stack([moment.face.landmarks for moment in recent])
+        moved = float(np.ptp(faces[:, 27], axis=0).max()) / float(np.ptp(faces[-1, :, 1]))
+        angles = np.array([(moment.pose.yaw, moment.pose.pitch) for moment in recent])
+        return moved < _STILL and float(np.ptp(angles, axis=0).max()) < _STEADY
 
     def hint(self) -> str:
         """Say how many blinks were seen."""

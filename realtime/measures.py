@@ -97,9 +97,10 @@ class BlinkWatch:
 
     _longest = 0.7  # seconds
     _memory = 0.7  # seconds of the running means
-    _fall, _spread = 0.06, 5.0  # below the usual: at least this, or so many mean deviations
+    _spread = 5.0  # mean deviations below the usual that count as a fall
+    _least, _most = 0.05, 0.07  # a fall, whatever the deviation
     _either = 0.02  # by which each eye has to fall
-    _unlike = 0.75  # correlation with the open eyes that needs no further sign
+    _unlike = 0.8  # correlation with the open eyes that needs no further sign
     _fewer = 0.95  # upright edges against the open eyes', the further sign
 
     def __init__(self) -> None:
@@ -120,7 +121,8 @@ class BlinkWatch:
         alike = [correlation(a, b) for a, b in zip(eyes, self._open, strict=True)]
         self.likeness = sum(alike) / 2
         seconds, self._last = at - self._last, at
-        fallen = self._usual - self.likeness > max(self._fall, self._spread * self._deviation)
+        fall = min(max(self._spread * self._deviation, self._least), self._most)
+        fallen = self._usual - self.likeness > fall
         if fallen and max(alike) < self._usual - self._either:
             self._darken(at, max(a / max(b, 1e-6) for a, b in zip(edges, self._edges, strict=True)))
             if self._closed is not None and self._closed.seconds > self._longest:

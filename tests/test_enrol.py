@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import enrol_surfaces as scene
 import numpy as np
@@ -88,6 +89,16 @@ def test_a_print_is_refused_even_where_the_landmarks_take_it_for_a_head(surface,
 def test_a_picture_whose_eyes_never_close_is_refused():
     with pytest.raises(ConsentError, match="blink twice"):
         enrolled(scene.Subject(still=True), ["blink"])
+
+
+def test_eyes_that_close_while_the_head_shakes_do_not_count():
+    def shakes(text, since, _):
+        shaking = text.startswith("blink")
+        yaw = round(9 * np.sin(8 * since)) if shaking else 0
+        return replace(scene.obey(text, since, 9.0), yaw=yaw)
+
+    with pytest.raises(ConsentError, match="blink twice"):
+        enrolled(scene.Subject(acts=shakes), ["blink"])
 
 
 @pytest.mark.parametrize("kind", ["mouth", "smile", "digits"])
