@@ -66,6 +66,8 @@ class Leaks:
     """What computes the swapper and the judge. A provider can be lost only if it is not cpu."""
     threshold: float | None = None
     """Of the recogniser; nothing given: found on the portraits and clips, one in 10,000."""
+    control: bool = True
+    """Judge unguarded pictures too: without that a run proves nothing by itself."""
     json: Path | None = None
     """Write the figures to this file."""
 
@@ -80,7 +82,7 @@ def main(settings: Leaks) -> None:
     if not clips:
         raise SettingError(f"--clips {settings.clips} holds no clip ({', '.join(_SUFFIXES)})")
     judge.threshold = settings.threshold or _threshold(settings, judge, clips)
-    control = _control(judge, clips)
+    control = _control(judge, clips) if settings.control else None
     print(f"{'unguarded, frontal':<22} {control}")
     about = metadata() | _about(settings, judge, clips)
     rows: list[dict[str, Any]] = []

@@ -37,6 +37,7 @@ _LOOKS = 2  # hits that are looked at closely in one frame
 # How a hit's points may differ from those of the swap that covers it. On the test clips they lie
 # 0.23 of its size apart at most, spread 0.86 to 1.44 times as far, and are turned by 40° at most.
 _POINTS, _SPREAD, _ALIKE, _TURN = 0.3, 1.7, 0.75, np.radians(55)
+_CLOSE = 0.12  # of its size: what lies further off is looked at from near
 _PLANE = np.array([1, 1j])  # (x, y) as one complex number
 
 Worn = Callable[[Points], bool]
@@ -170,11 +171,7 @@ class Guard:
         look : looks closely at a hit
         worn : tells whether five points lie under a swap
         """
-        bare = [
-            hit
-            for hit in hits
-            if not (any(covers(face, hit) for face in swapped) and worn(hit.points))
-        ]
+        bare = [hit for hit in hits if not self._wears(hit, swapped, look, worn)]
         confirmed = len(bare) < len(hits)
         bare = [hit for hit in bare if not any(same_place(hit.box, face.box) for face in failed)]
         doubted = self._doubt(bare, others, swapped, look, worn, confirmed=confirmed)
@@ -191,6 +188,19 @@ class Guard:
         if self._unknown:
             boxes, guarded = [EVERYWHERE], max(guarded, 1)
         return Verdict(tuple(boxes), guarded, undecided, untouched)
+
+    @staticmethod
+    def _wears(hit: Detection, swapped: Sequence[Face], look: LookAt, worn: Worn) -> bool:
+        """Tell whether what the check sees wears a swap, and wears it in its place."""
+        for face in swapped:
+            if covers(face, hit) and worn(hit.points):
+                if _gap(face, hit, hit.points) < _CLOSE:
+                    return True
+                # Of small and turned faces the detector's points are coarse: look from near.
+                seen = look(hit)
+                own = five_points(seen.points)
+                return seen.presence >= _SURE and _gap(face, hit, own) < _CLOSE
+        return False
 
     def _doubt(
         self,
@@ -273,8 +283,7 @@ def covers(face: Face, hit: Detection) -> bool:
     They must lie near each other, be of one size, and form the same figure turned by little: the
     mean of any points that make no sense lies in the middle of the face as well.
     """
-    size = float(np.sqrt(np.prod(np.maximum(hit.box[2:] - hit.box[:2], 1))))
-    if not np.hypot(*(face.points - hit.points).T).mean() < _POINTS * size:
+    if not _gap(face, hit, hit.points) < _POINTS:
         return False
     ours, theirs = (points @ _PLANE for points in (face.points, hit.points))
     ours, theirs = ours - ours.mean(), theirs - theirs.mean()
@@ -284,6 +293,12 @@ def covers(face: Face, hit: Detection) -> bool:
     return bool(wanted / _SPREAD < spread < wanted * _SPREAD and abs(alike) > _ALIKE) and (
         turn < _TURN
     )
+
+
+def _gap(face: Face, hit: Detection, points: Points) -> float:
+    """Return the mean distance of five points from those of a face, in sizes of the hit's box."""
+    size = float(np.sqrt(np.prod(np.maximum(hit.box[2:] - hit.box[:2], 1))))
+    return float(np.hypot(*(face.points - points).T).mean()) / size
 
 
 def enlarge(box: Box, margin: float) -> Box:

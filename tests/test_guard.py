@@ -234,3 +234,13 @@ def test_a_swap_whose_mask_leaves_the_eyes_bare_does_not_count():
         [face(100, 100)], [], [], [hit(100, 100)], looks(0.99), worn=lambda points: False
     )
     assert covered(verdict, box(100, 100))
+
+
+@pytest.mark.parametrize(("off", "counts"), [(0, True), (30, False)])
+def test_a_swap_that_sits_a_little_off_counts_only_if_a_closer_look_agrees(off, counts):
+    guard, wearer = settled(), face(100, 100)
+    landmarks = np.zeros((68, 2), np.float32)
+    landmarks[36:42], landmarks[42:48] = wearer.points[0], wearer.points[1]
+    landmarks[30], landmarks[48], landmarks[54] = wearer.points[2:]
+    verdict = guard([wearer], [], [], [hit(115, 110)], looks(0.99, landmarks + np.float32(off)))
+    assert covered(verdict, box(115, 110)) != counts
