@@ -57,9 +57,11 @@ class Soak:
 
 
 @dataclass
-class _Samples:
+class Samples:
     """What the process holds, over time."""
 
+    every: float = _EVERY_S
+    """Seconds between two samples."""
     at: list[float] = field(default_factory=list)
     rss_mb: list[float] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
@@ -68,7 +70,7 @@ class _Samples:
     def __call__(self, meter: Meter, number: int) -> None:
         """Take a sample if it is time."""
         now = time.monotonic()
-        if self.at and now - self.at[-1] < _EVERY_S:
+        if self.at and now - self.at[-1] < self.every:
             return
         self.at.append(now)
         self.rss_mb.append(resident_mb())
@@ -117,7 +119,7 @@ def main(settings: Soak) -> None:
     SwapcastError
         If threads or open files were left behind.
     """
-    samples, meter = _Samples(), Meter(say=lambda text: print(text, file=sys.stderr))
+    samples, meter = Samples(), Meter(say=lambda text: print(text, file=sys.stderr))
     random = np.random.default_rng(settings.seed)
     plans = _plans(random) if settings.faults else {}
     before = threading.active_count()
