@@ -6,6 +6,7 @@ from math import comb
 import numpy as np
 import pytest
 
+from swapcast.bench.annotations import true_faces
 from swapcast.bench.faults import Failing, Schedule, failing
 from swapcast.bench.judge import far_threshold, tight_bound
 from swapcast.bench.leaks import Leaks, main
@@ -104,6 +105,31 @@ def test_the_check_misses_no_portrait(shared):
         if not any(hit.score >= THRESHOLD for hit in hits):
             missed.append(path.name)
     assert len(missed) <= 2, missed
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_the_check_sees_every_small_face_of_people_walking_up(shared, tmp_path):
+    """New weights of the detector need another threshold: this says when."""
+    data = shared / "data"
+    clip = data / "clips/intel/face-demographics-walking-and-pause.gif"
+    faces = true_faces(
+        clip,
+        data / "models/yunet/yunet_n_dynamic.onnx",
+        data / "models/mediapipe_onnx/face_landmark.onnx",
+        tmp_path,
+    )
+    check, missed = face_check(), []
+    for frame in Clip(path=clip).frames():
+        hits = check.hits(frame)
+        for face in (face for face in faces if face.frame == frame.number):
+            middle = face.points.mean(0)
+            if not any(
+                (hit.box[:2] < middle).all() and (middle < hit.box[2:]).all() for hit in hits
+            ):
+                missed.append((frame.number, round(face.size)))
+    assert len(faces) > 100
+    assert missed == []
 
 
 @pytest.mark.shared
