@@ -38,7 +38,10 @@ def picture_frame(path: Path) -> Frame:
             f"{path} says that it has {width}×{height} pixels in {len(data)} bytes; "
             "that is too large, make it smaller"
         )
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if width else None
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if width else None
+    except cv2.error:  # such as more than a million pixels on one side
+        picture = None
     if picture is None or min(picture.shape[:2]) < 2:
         raise SourceError(f"{path} is no picture that can be read")
     height, width = (side & ~1 for side in picture.shape[:2])

@@ -5,6 +5,7 @@ is a finding. Where the content is signed or summed, a file that is taken must s
 said: the targets hold that as well.
 """
 
+import copy
 import io
 import json
 import random
@@ -100,7 +101,7 @@ def change_json(rng: random.Random, data: bytes) -> bytes:
                 continue
             kind = rng.randrange(4)
             if kind == 0:
-                here[key] = rng.choice(_VALUES)
+                here[key] = copy.deepcopy(rng.choice(_VALUES))
             elif kind == 1 and isinstance(here, dict):
                 here[rng.choice(["", "x", key + "_", "é"])] = here.pop(key)
             elif kind == 2:

@@ -1,6 +1,7 @@
 """Clips become face sets: aligned, sharp, each moment once, with the consent they need."""
 
 import json
+import struct
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -132,6 +133,20 @@ def test_a_picture_is_read_in_its_colours(tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"no picture")
     with pytest.raises(SourceError, match="no picture that can be read"):
         picture_frame(tmp_path / "bad.png")
+
+
+@pytest.mark.parametrize(
+    ("size", "why"),
+    [((2, 1 << 21), "no picture"), ((60_000, 60_000), "too large"), ((0, 9), "no p")],
+)
+def test_a_picture_that_claims_a_strange_size_is_refused(
+    tmp_path: Path, size: tuple[int, int], why: str
+) -> None:
+    data = bytearray(cv2.imencode(".bmp", np.zeros((4, 4, 3), np.uint8))[1].tobytes())
+    data[18:26] = struct.pack("<ll", *size)
+    (tmp_path / "odd.bmp").write_bytes(data)
+    with pytest.raises(SourceError, match=why):
+        picture_frame(tmp_path / "odd.bmp")
 
 
 def test_sharpness_falls_with_blur_and_not_with_dimness() -> None:
