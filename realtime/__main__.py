@@ -15,7 +15,7 @@ COMMANDS = {
     "live": ("camera in, swapped face out, live", "swapcast.realtime.commands:live"),
     "ctl": ("cover the picture of a running `live`, or show it", "swapcast.realtime.commands:ctl"),
     "convert": ("swap a face in every frame of a clip", "swapcast.realtime.commands:convert"),
-    "face": ("list, show, add or remove faces", "swapcast.realtime.commands:face"),
+    "face": ("keep faces and the consent behind them", "swapcast.realtime.commands:face"),
     "verify": ("read the marks of a file", "swapcast.realtime.verify:verify_command"),
     "cameras": ("list the cameras and their modes", "swapcast.realtime.commands:cameras"),
     "doctor": ("say what is missing and how to mend it", "swapcast.realtime.commands:doctor"),
