@@ -14,6 +14,7 @@ from swapcast.realtime.errors import SourceError
 from swapcast.realtime.frame import Colour, Frame
 
 _LARGEST, _PIXELS = 256 << 20, 100_000_000  # bytes of the file, pixels
+_FREE, _EACH = 4_000_000, 500  # pixels that any file may claim, and those for each of its bytes
 _LOSSY, _LOSSLESS, _EXTENDED = b"VP8 ", b"VP8L", b"VP8X"
 # Start-of-frame markers of JPEG: C0…CF less DHT, JPG and DAC.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -33,7 +34,7 @@ def picture_frame(path: Path) -> Frame:
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
     width, height = picture_size(data) or (0, 0)
-    if len(data) > _LARGEST or width * height > _PIXELS:
+    if len(data) > _LARGEST or width * height > min(_PIXELS, _FREE + _EACH * len(data)):
         raise SourceError(
             f"{path} says that it has {width}×{height} pixels in {len(data)} bytes; "
             "that is too large, make it smaller"

@@ -94,6 +94,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "swapcast-fuzz")
     parser.add_argument("--chunk", help=argparse.SUPPRESS)
     words = parser.parse_args()
+    words.keep = words.keep.resolve()
     words.keep.mkdir(parents=True, exist_ok=True)
     if words.chunk:
         result: Any = run_chunk(words.chunk, words.seed, words.count, words.keep)

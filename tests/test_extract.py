@@ -137,7 +137,12 @@ def test_a_picture_is_read_in_its_colours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("size", "why"),
-    [((2, 1 << 21), "no picture"), ((60_000, 60_000), "too large"), ((0, 9), "no p")],
+    [
+        ((2, 1 << 21), "no picture"),
+        ((60_000, 60_000), "too large"),
+        ((4000, 4000), "too large"),
+        ((0, 9), "no p"),
+    ],
 )
 def test_a_picture_that_claims_a_strange_size_is_refused(
     tmp_path: Path, size: tuple[int, int], why: str
