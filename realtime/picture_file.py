@@ -75,7 +75,7 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
         None if it is no JPEG, PNG, WebP or BMP, or ends too early.
     """
     try:
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        if data.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"):
             width, height = struct.unpack_from(">LL", data, 16)
         elif data.startswith(b"BM"):
             width, height = struct.unpack_from("<ll", data, 18)
