@@ -27,6 +27,21 @@ COMMANDS = {
 }
 
 
+def program() -> None:
+    """Be the program `swapcast`: run one command, and end even if something hangs in a driver."""
+    try:
+        main()
+    except SystemExit as end:
+        if threading.active_count() > 1:
+            # Python would wait for the thread that hangs, or crash at its own end.
+            if isinstance(end.code, str):
+                sys.stderr.write(f"{end.code}\n")
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     line = list(sys.argv[1:] if argv is None else argv)
@@ -72,13 +87,8 @@ def _usage() -> str:
 
 def _fail(text: str, code: int) -> None:
     sys.stderr.write(f"swapcast: {text}\n")
-    if threading.active_count() > 1:
-        # Something hangs in a driver: Python would wait for it, or crash at its own end.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
     sys.exit(code)
 
 
 if __name__ == "__main__":
-    main()
+    program()

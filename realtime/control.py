@@ -119,8 +119,8 @@ def ask(address: str, word: str) -> Mapping[str, Any] | None:
         Path(address).unlink(missing_ok=True)
         return None
     with caller:
-        caller.send_bytes(word.encode())
         try:
+            caller.send_bytes(word.encode())
             answer: Mapping[str, Any] | None = (
                 json.loads(caller.recv_bytes(1 << 16)) if caller.poll(2 * _ANSWER_S) else None
             )

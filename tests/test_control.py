@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from multiprocessing.connection import Client
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_a_caller_who_says_nothing_or_nonsense_does_no_harm():
         (address,) = running()
         silent = Client(address)
         assert "error" in ask(address, "format c:")
-        with Client(address) as rude:
+        with Client(address) as rude, suppress(OSError):  # it hangs up in the middle
             rude.send_bytes(b"x" * 100_000)
         ask(address, "slate")
         silent.close()
