@@ -102,6 +102,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
             stop=stop,
             seconds=settings.seconds,
             cover=cover,
+            patience=settings.patience,
         )
     if any(spec.startswith("virtual") for spec in settings.sink):
         virtual = next(c for name, c in meter.sinks.items() if name.startswith("virtual"))

@@ -15,8 +15,9 @@ from swapcast.realtime.guard import GuardMode
 Order = Literal["slate", "blur", "resume"]
 """``slate``: a plain picture. ``blur``: eight cells across the whole. ``resume``: as it was."""
 
-SILENCE = 0.5
-"""Seconds without a new picture after which the last one is shown covered."""
+SILENCE, USUAL = 0.5, 2.5
+"""Seconds, and times the usual time between two, without a new picture after which the last one is
+shown covered: the longer of both."""
 
 _SLATE = (0.16, 0.20, 0.24, 1.0)  # RGB 0…1 of the plain picture
 _KEYS: dict[str, Order] = {"s": "slate", "b": "blur", "r": "resume"}
@@ -46,9 +47,17 @@ class Cover:
         if pressed in _KEYS:
             self.order(_KEYS[pressed])
 
-    def wanted(self, age: float) -> Literal["slate", "blur"] | None:
-        """Say how a picture must be covered that was new ``age`` seconds ago."""
-        return self.ordered or (self._standing if age > SILENCE else None)
+    def wanted(self, age: float, usual: float = 0.0) -> Literal["slate", "blur"] | None:
+        """Say how a picture must be covered.
+
+        Parameters
+        ----------
+        age : seconds since it was new
+        usual : seconds from one new picture to the next: a slow source, or a slow machine, is not
+            one that has stopped
+        """
+        stands = age > max(SILENCE, USUAL * usual)
+        return self.ordered or (self._standing if stands else None)
 
 
 class Veil:

@@ -201,17 +201,22 @@ def _emit(
 ) -> Iterator[None]:
     """Write each newest frame; show the last one again where the sink's readers need a cadence."""
     last: Picture | None = None
-    veil, came = Veil(), 0.0
+    veil, gap, usual = Veil(), 0.0, 0.0
+    came: float | None = None
     try:
         with sink:
             while True:
                 wait = _GAP * last.period if sink.fills_gaps and last is not None else None
                 finished = door.get(timeout=wait)
                 if finished is not None:
-                    last, came = finished.pictures[sink.colour], meter.clock()
-                if last is None:
+                    now, before = meter.clock(), gap
+                    gap = 0.0 if came is None else now - came
+                    last, came = finished.pictures[sink.colour], now
+                    # The smaller of two gaps: one hold-up does not make the next one usual.
+                    usual = max(last.period, min(gap, before))
+                if last is None or came is None:
                     continue
-                kind = cover.wanted(meter.clock() - came)
+                kind = cover.wanted(meter.clock() - came, usual)
                 with pulse.busy(), meter.timing(f"emit {sink.name}"):
                     sink.write(last if kind is None else veil(last, kind))
                 meter.covered(sink.name, kind)

@@ -10,6 +10,7 @@ from swapcast.export.runners import Provider
 from swapcast.realtime.badge_choice import BadgeCorner, BadgeStyle
 from swapcast.realtime.errors import SettingError
 from swapcast.realtime.guard import GuardMode
+from swapcast.realtime.supervisor import FOR_EVER
 
 Several = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
@@ -94,6 +95,8 @@ class Live(Engine):
     """Ask the camera for this height."""
     fps: int | None = None
     """Ask the camera for this rate."""
+    patience: float = FOR_EVER
+    """Seconds that a stage may work on one frame before the run ends as hanging."""
     audio: str = "none"
     """Sound for file and network sinks: none, source (the clip's own), or a sound device."""
     codec: Literal["h264", "h265", "vp9"] = "h264"
@@ -103,6 +106,8 @@ class Live(Engine):
         Engine.__post_init__(self)
         if self.seconds is not None and self.seconds <= 0:
             raise SettingError(f"--seconds is {self.seconds}; it must be more than 0")
+        if self.patience <= 0:
+            raise SettingError(f"--patience is {self.patience}; it must be more than 0")
         if len(set(self.sink)) < len(self.sink):
             raise SettingError("the same --sink is given twice")
 

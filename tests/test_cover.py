@@ -51,6 +51,8 @@ def test_a_picture_that_stands_is_covered_as_the_guard_covers(mode, shown):
     cover = Cover(mode)
     assert cover.wanted(SILENCE / 2) is None
     assert cover.wanted(SILENCE * 2) == shown
+    assert cover.wanted(SILENCE * 2, usual=1.0) is None, "a slow source has not stopped"
+    assert cover.wanted(3.0, usual=1.0) == shown
 
 
 def test_the_user_goes_before_everything():

@@ -45,7 +45,7 @@ class Swapcast:
         self.log, self.began = log, len(log.read_text()) if log.exists() else 0
         command = [sys.executable, "-m", "swapcast.realtime", "live", "--source", source]
         with log.open("a") as file:
-            sink = ["--sink", f"virtual:{CAMERA}"]
+            sink = ["--sink", f"virtual:{CAMERA}", "--patience", "200"]
             self.process = subprocess.Popen([*command, *sink], stdout=file, stderr=file)
         wait_until(lambda: in_use(CAMERA) or self.process.poll() is not None)
 
