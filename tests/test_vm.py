@@ -125,7 +125,7 @@ def test_live_from_a_webcam_to_a_virtual_camera(machine, shared, tmp_path):
     frames = numbered(shared / CLIP, tmp_path)
     warm("--source", tmp_path / "webcam.nut", "--face", "demo")
     # The machine takes seconds for a frame; a standing picture is not covered with `freeze`.
-    slow = ("--patience", "200", "--guard", "freeze")
+    slow = ("--patience", "200", "--guard", "freeze", "--badge", "off")
     machine(tmp_path, "live.py", tmp_path, tmp_path / "webcam.nut", "--face", "demo", *slow)
 
     # It starts twice on the same device, which the driver leaves dead in between.
