@@ -1,7 +1,8 @@
 """Reads a picture file as a frame, after a look at how large it says that it is.
 
-A picture of a few hundred bytes can claim a billion pixels, for which a decoder takes memory and
-time. The size that JPEG, PNG, WebP and BMP files claim stands near their beginning.
+A picture of a few hundred bytes can claim a billion pixels, or a chunk of four gigabytes, for which
+a decoder takes memory and time. The size that JPEG, PNG, WebP and BMP files claim stands near their
+beginning.
 """
 
 import struct
@@ -15,6 +16,8 @@ from swapcast.realtime.frame import Colour, Frame
 
 _LARGEST, _PIXELS = 256 << 20, 100_000_000  # bytes of the file, pixels
 _FREE, _EACH = 4_000_000, 500  # pixels that any file may claim, and those for each of its bytes
+_PNG = b"\x89PNG\r\n\x1a\n"
+_CHUNKS = 1 << 16  # of a PNG file
 _LOSSY, _LOSSLESS, _EXTENDED = b"VP8 ", b"VP8L", b"VP8X"
 # Start-of-frame markers of JPEG: C0…CF less DHT, JPG and DAC.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -75,19 +78,28 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
         None if it is no JPEG, PNG, WebP or BMP, or ends too early.
     """
     try:
-        if data.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"):
+        if data.startswith(_PNG + b"\x00\x00\x00\rIHDR"):
             width, height = struct.unpack_from(">LL", data, 16)
-        elif data.startswith(b"BM"):
+            return (width, height) if _whole_png(data) else None
+        if data.startswith(b"BM"):
             width, height = struct.unpack_from("<ll", data, 18)
-        elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+            return abs(width), abs(height)
+        if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
             return _webp(data)
-        elif data.startswith(b"\xff\xd8"):
-            return _jpeg(data)
-        else:
-            return None
+        return _jpeg(data) if data.startswith(b"\xff\xd8") else None
     except struct.error:
         return None
-    return abs(width), abs(height)
+
+
+def _whole_png(data: bytes) -> bool:
+    """Tell whether no chunk claims more bytes than there are, for OpenCV clears as many."""
+    place = len(_PNG)
+    for _ in range(_CHUNKS):
+        (length,) = struct.unpack_from(">L", data, place)
+        if data[place + 4 : place + 8] == b"IEND":
+            return not length
+        place += 12 + length
+    return False
 
 
 def _webp(data: bytes) -> tuple[int, int] | None:

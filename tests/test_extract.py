@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -152,6 +153,17 @@ def test_a_picture_that_claims_a_strange_size_is_refused(
     (tmp_path / "odd.bmp").write_bytes(data)
     with pytest.raises(SourceError, match=why):
         picture_frame(tmp_path / "odd.bmp")
+
+
+def test_a_picture_that_claims_a_huge_part_costs_nothing(tmp_path: Path) -> None:
+    data = bytearray(cv2.imencode(".png", np.zeros((40, 40, 3), np.uint8))[1].tobytes())
+    place = data.index(b"IDAT")
+    data[place - 4 : place] = b"\x93\x00\x00\x00"
+    (tmp_path / "huge.png").write_bytes(data)
+    before = time.process_time()
+    with pytest.raises(SourceError, match="no picture that can be read"):
+        picture_frame(tmp_path / "huge.png")
+    assert time.process_time() - before < 0.2
 
 
 def test_sharpness_falls_with_blur_and_not_with_dimness() -> None:
