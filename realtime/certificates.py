@@ -6,8 +6,6 @@ is then forgotten.
 """
 
 import datetime
-import os
-import stat
 from pathlib import Path
 
 from cryptography import x509
@@ -17,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from swapcast.realtime.errors import SwapcastError
 from swapcast.realtime.keys import data_folder
+from swapcast.realtime.secret_file import kept_secret
 
 AUTHORITY_FILE = "recordings.pem"
 NAME = "swapcast on this computer (self-made certificate)"
@@ -50,15 +49,7 @@ def new_chain(folder: Path | None = None) -> tuple[bytes, bytes]:
         If the authority cannot be read or made, or others can read it.
     """
     path = (folder or data_folder()) / AUTHORITY_FILE
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _make_authority(path)
-        data, mode = path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
-    except OSError as error:
-        raise SwapcastError(f"the key {path} cannot be used: {error.strerror}") from error
-    if os.name == "posix" and mode & 0o077:
-        raise SwapcastError(f"others can read the key {path}; make it yours: chmod 600 {path}")
+    data = kept_secret(path, _new_authority)
     try:
         authority_key = serialization.load_pem_private_key(data, None)
         authority = x509.load_pem_x509_certificate(data)
@@ -71,16 +62,9 @@ def new_chain(folder: Path | None = None) -> tuple[bytes, bytes]:
     return leaf.public_bytes(_PEM) + authority.public_bytes(_PEM), _pem(key)
 
 
-def _make_authority(path: Path) -> None:
+def _new_authority() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(_pem(key) + _certificate(key, key, None).public_bytes(_PEM))
-    try:
-        if not path.exists():  # somebody else may have made one at the same moment
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    return _pem(key) + _certificate(key, key, None).public_bytes(_PEM)
 
 
 def _pem(key: _Key) -> bytes:

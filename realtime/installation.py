@@ -8,14 +8,13 @@ marks of two days.
 import datetime
 import hashlib
 import hmac
-import os
 import secrets
-import stat
 from pathlib import Path
 
 from swapcast.realtime.errors import SwapcastError
 from swapcast.realtime.keys import data_folder
 from swapcast.realtime.mark_code import INSTALLATION_BITS, Payload
+from swapcast.realtime.secret_file import kept_secret
 
 SECRET_FILE = "mark.secret"
 _BYTES = 32
@@ -35,15 +34,7 @@ def installation_secret(folder: Path | None = None) -> bytes:
         If it cannot be written or read, others can read it, or it is damaged.
     """
     path = (folder or data_folder()) / SECRET_FILE
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _make(path)
-        secret, mode = path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
-    except OSError as error:
-        raise SwapcastError(f"the secret {path} cannot be used: {error.strerror}") from error
-    if os.name == "posix" and mode & 0o077:
-        raise SwapcastError(f"others can read the secret {path}; make it yours: chmod 600 {path}")
+    secret = kept_secret(path, lambda: secrets.token_bytes(_BYTES))
     if len(secret) != _BYTES:
         raise SwapcastError(f"the secret {path} is damaged; move it away, and a new one is made")
     return secret
@@ -52,18 +43,6 @@ def installation_secret(folder: Path | None = None) -> bytes:
 def has_secret(folder: Path | None = None) -> bool:
     """Tell whether this installation has ever marked anything."""
     return ((folder or data_folder()) / SECRET_FILE).exists()
-
-
-def _make(path: Path) -> None:
-    """Write a new secret whole, as somebody else may be making one at the same moment."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(_BYTES))
-    try:
-        if not path.exists():
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def payload_of(secret: bytes, day: datetime.date) -> Payload:

@@ -6,9 +6,7 @@ not say who that holder is: see `swapcast.realtime.trust`.
 """
 
 import hashlib
-import os
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +15,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from swapcast.realtime.errors import ConsentError, SwapcastError
+from swapcast.realtime.errors import SwapcastError
+from swapcast.realtime.secret_file import kept_secret, read_secret
 
 KEY_FILE = "installation.key"
 _HEX = {digits: re.compile(f"[0-9a-f]{{{digits}}}").fullmatch for digits in (64, 128)}
@@ -101,19 +100,10 @@ def installation_key(folder: Path | None = None) -> SigningKey:
     Raises
     ------
     SwapcastError
-        If it cannot be written or read.
-    ConsentError
-        If others can read the file, or it is damaged.
+        If it cannot be written or read, others can read the file, or it is damaged.
     """
     path = (folder or data_folder()) / KEY_FILE
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return _read(path)
-        except FileNotFoundError:
-            return _make(path)
-    except OSError as error:
-        raise SwapcastError(f"the key {path} cannot be used: {error.strerror}") from error
+    return _key(path, kept_secret(path, lambda: SigningKey.generate().pem()))
 
 
 def read_key(path: Path) -> SigningKey:
@@ -122,46 +112,21 @@ def read_key(path: Path) -> SigningKey:
     Raises
     ------
     SwapcastError
-        If there is none.
-    ConsentError
-        If others can read the file, or it is damaged.
+        If there is none, others can read the file, or it is damaged.
     """
-    try:
-        return _read(path)
-    except OSError as error:
-        raise SwapcastError(f"the key {path} cannot be read: {error.strerror}") from error
+    return _key(path, read_secret(path))
 
 
-def _read(path: Path) -> SigningKey:
-    data = path.read_bytes()
-    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise ConsentError(f"others can read the key {path}; make it yours: chmod 600 {path}")
+def _key(path: Path, data: bytes) -> SigningKey:
     try:
         private = serialization.load_pem_private_key(data, None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise ConsentError(
+        raise SwapcastError(
             f"the key {path} is damaged; put back a copy, or move it away"
         ) from error
     if not isinstance(private, Ed25519PrivateKey):
-        raise ConsentError(f"the key {path} is no Ed25519 key; put back a copy, or move it away")
+        raise SwapcastError(f"the key {path} is no Ed25519 key; put back a copy, or move it away")
     return SigningKey(private)
-
-
-def _make(path: Path) -> SigningKey:
-    """Write a new key whole, as somebody else may be making one at the same moment."""
-    key = SigningKey.generate()
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(key.pem())
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(part, path)  # unlike a rename, this does not replace a key that is there
-    except FileExistsError:
-        return _read(path)
-    finally:
-        part.unlink()
-    return key
 
 
 def _framed(purpose: str, content: bytes) -> bytes:

@@ -189,11 +189,11 @@ def test_the_installation_key_is_made_once_and_is_the_users_alone(tmp_path):
     if os.name == "posix":
         assert path.stat().st_mode & 0o777 == 0o600
         path.chmod(0o644)
-        with pytest.raises(ConsentError, match="chmod 600"):
+        with pytest.raises(SwapcastError, match="chmod 600"):
             installation_key(tmp_path / "new")
         path.chmod(0o600)
     path.write_bytes(b"no key")
-    with pytest.raises(ConsentError, match="damaged"):
+    with pytest.raises(SwapcastError, match="damaged"):
         installation_key(tmp_path / "new")
 
 
