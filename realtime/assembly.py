@@ -167,7 +167,7 @@ def _faces(
     """Open what finds, swaps and composites faces."""
     cv2.setNumThreads(1)  # every stage has its own thread already
     names = [sink.name for sink in sinks]
-    store, uses = face_store(), uses_of(names)
+    store, uses = face_store(), uses_of(names, commercial=settings.commercial)
     face = store.find(settings.face, uses)
     stack.enter_context(store.session(face, uses, names))
     clip = settings.source if isinstance(settings, Convert) else None

@@ -263,16 +263,18 @@ def read_record(path: Path) -> ConsentRecord:
     return record
 
 
-def uses_of(sinks: Collection[str]) -> frozenset[Use]:
+def uses_of(sinks: Collection[str], *, commercial: bool = False) -> frozenset[Use]:
     """Return what a face is used for when it goes to these sinks (words as after ``--sink``).
 
     A virtual camera, a window and a network stream show it live. A file keeps it, and so may
-    whatever reads standard output: everything else counts as a recording.
+    whatever reads standard output: everything else counts as a recording. Only the user can tell
+    whether the use is ``commercial``.
     """
-    return frozenset(
+    uses: set[Use] = {
         "live" if spec.startswith("virtual:") or spec in _LIVE or "://" in spec else "recording"
         for spec in sinks
-    )
+    }
+    return frozenset(uses | {"commercial"} if commercial else uses)
 
 
 def _day(text: str) -> datetime.date:

@@ -42,6 +42,8 @@ class Engine:
     invisible mark is always there."""
     badge_corner: BadgeCorner = "bottom-right"
     """Where the badge is: bottom-right, bottom-left, top-right or top-left."""
+    commercial: bool = False
+    """This use earns money: it is refused if the face's record does not allow that."""
     slider: Several = ()
     """Change what the face does, as NAME=VALUE from -3 to 3; may be given several times. Faces of
     Fader networks have such sliders: light_side=2 brings light from the right."""

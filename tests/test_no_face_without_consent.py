@@ -145,6 +145,14 @@ def test_the_sink_decides_what_the_scope_must_name(home, capsys, sink, use):
     assert not (home / "a.mp4").exists()
 
 
+def test_what_earns_money_must_be_allowed(home, capsys):
+    write_face(made_face("bo", GOOD, network=swapper_network()), home / "bo.face")
+    main(["face", "add", "bo.face"])
+    line = ["live", "--source", "synthetic", "--seconds", "1", "--face", "bo", "--sink", "null"]
+    assert "not for commercial" in refusal([*line, "--commercial"], capsys)
+    main(line)
+
+
 def test_the_demo_refuses_a_revoked_face(capsys):
     main(["face", "revoke", "demo"])
     for command, words in BY_THE_BUNDLED_FACE.items():
