@@ -13,37 +13,23 @@ picture comes is covered (`swapcast.realtime.cover`).
 
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
-from swapcast.realtime.cover import Cover, Veil
-from swapcast.realtime.errors import SinkError, SwapcastError
-from swapcast.realtime.frame import Colour, Face, Frame, Picture
+from swapcast.realtime.cover import Cover
+from swapcast.realtime.frame import Face, Frame
 from swapcast.realtime.mailbox import Closed, Latest
 from swapcast.realtime.meter import Meter, SinkCounts
+from swapcast.realtime.outlets import Finished, Outlet, check, emitted, outlet
 from swapcast.realtime.sinks import Sink
 from swapcast.realtime.sources import Source
-from swapcast.realtime.supervisor import FOR_EVER, Pulse, Supervised, steady_frames
+from swapcast.realtime.supervisor import FOR_EVER, Supervised, steady_frames
 from swapcast.realtime.worker import on_thread
 
-_GAP = 1.5  # source periods without a new frame until a sink shows its last one again
+__all__ = ["Analyse", "Finished", "Progress", "Swap", "convert", "run"]
+
 _SWITCH_S = 0.0005  # Python's own 5 ms would let one thread keep the others from their frames
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """One frame on its way out."""
-
-    pictures: Mapping[Colour | None, Picture]
-    """By the colour a sink asked for; ``None`` is the source's own."""
-    swapped: int
-    guarded: int
-    untouched: int
-    undecided: int = 0
-    """What may be a face and is covered until that is decided."""
 
 
 Analyse = Callable[[Frame], tuple[Face, ...]]
@@ -87,7 +73,7 @@ def run(  # noqa: PLR0913 - the parts of a run
     swapping = Supervised("the swap", swap, meter, patience)
     cover = cover or Cover()
     with ExitStack() as stack, _quick_switching():
-        outlets = [stack.enter_context(_outlet(sink, cover, meter, 2 * patience)) for sink in sinks]
+        outlets = [stack.enter_context(outlet(sink, cover, meter, 2 * patience)) for sink in sinks]
         frames = stack.enter_context(
             on_thread("capture", lambda: _capture(steady_frames(source, meter, stop), meter))
         )
@@ -116,10 +102,10 @@ def run(  # noqa: PLR0913 - the parts of a run
                 progress(meter, number)
             analysing.pulse.check()
             swapping.pulse.check()
-            _check(outlets, meter)
-    for outlet in outlets:
-        if outlet.error is not None:
-            raise outlet.error
+            check(outlets, meter)
+    for one in outlets:
+        if one.error is not None:
+            raise one.error
 
 
 def convert(
@@ -144,97 +130,9 @@ def convert(
             _saw(finished, meter)
             with meter.timing("emit"):
                 sink.write(finished.pictures[sink.colour])
-            _emitted(sink, finished, frame.captured_at, frame.period, meter)
+            emitted(sink, finished, frame.captured_at, frame.period, meter)
             if progress is not None:
                 progress(meter, frame.number)
-
-
-@dataclass(slots=True)
-class _Outlet:
-    """A sink's door and the thread behind it."""
-
-    sink: Sink
-    door: Latest[Finished]
-    thread: Latest[None]
-    pulse: Pulse
-    error: BaseException | None = None
-
-
-@contextmanager
-def _outlet(sink: Sink, cover: Cover, meter: Meter, patience: float) -> Iterator[_Outlet]:
-    door: Latest[Finished] = Latest()
-    pulse = Pulse(f"sink {sink.name}", patience)
-    meter.sinks[sink.name] = SinkCounts()
-    name, outlet = f"emit {sink.name}", None
-    try:
-        with on_thread(
-            name, lambda: _emit(sink, door, cover, pulse, meter), grace=patience
-        ) as thread:
-            outlet = _Outlet(sink, door, thread, pulse)
-            try:
-                yield outlet
-            finally:
-                door.close()
-                # What went wrong while the last frames were written shows only now.
-                for _ in _ended(outlet):
-                    pass
-    except SwapcastError:
-        if outlet is None or outlet.error is None:
-            raise
-
-
-def _ended(outlet: _Outlet) -> Iterator[None]:
-    """Wait for the end of an outlet's thread, keeping its error."""
-    until = time.monotonic() + outlet.pulse.limit
-    try:
-        while time.monotonic() < until and not outlet.pulse.stuck:
-            outlet.thread.get(timeout=0.1)
-            yield
-    except Closed:
-        return
-    except SinkError as error:
-        outlet.error = error
-
-
-def _emit(
-    sink: Sink, door: Latest[Finished], cover: Cover, pulse: Pulse, meter: Meter
-) -> Iterator[None]:
-    """Write each newest frame; show the last one again where the sink's readers need a cadence."""
-    last: Picture | None = None
-    veil, gap, usual = Veil(), 0.0, 0.0
-    came: float | None = None
-    try:
-        with sink:
-            while True:
-                wait = _GAP * last.period if sink.fills_gaps and last is not None else None
-                finished = door.get(timeout=wait)
-                if finished is not None:
-                    now, before = meter.clock(), gap
-                    gap = 0.0 if came is None else now - came
-                    last, came = finished.pictures[sink.colour], now
-                    # The smaller of two gaps: one hold-up does not make the next one usual.
-                    usual = max(last.period, min(gap, before))
-                if last is None or came is None:
-                    continue
-                kind = cover.wanted(meter.clock() - came, usual)
-                with pulse.busy(), meter.timing(f"emit {sink.name}"):
-                    sink.write(last if kind is None else veil(last, kind))
-                meter.covered(sink.name, kind)
-                if finished is None:
-                    meter.repeated(sink.name)
-                else:
-                    _emitted(sink, finished, last.captured_at, last.period, meter)
-    finally:
-        door.close()
-    yield  # never reached: the door's end ends the loop
-
-
-def _emitted(
-    sink: Sink, finished: Finished, captured_at: float, period: float, meter: Meter
-) -> None:
-    acted = finished.swapped + finished.guarded > 0
-    swapped = finished.swapped > 0
-    meter.handed_over(sink.name, captured_at, period, acted=acted, swapped=swapped)
 
 
 def _saw(finished: Finished, meter: Meter) -> None:
@@ -261,7 +159,7 @@ def _analyse(
 def _swap(
     analysed: Latest[tuple[Frame, tuple[Face, ...] | None]],
     swap: Supervised[Finished],
-    outlets: Sequence[_Outlet],
+    outlets: Sequence[Outlet],
     meter: Meter,
 ) -> Iterator[int]:
     """Swap each newest frame and hand it to every sink that still takes frames."""
@@ -271,35 +169,15 @@ def _swap(
             continue
         _saw(finished, meter)
         taken = 0
-        for outlet in outlets:
+        for one in outlets:
             try:
-                outlet.door.put(finished)
+                one.door.put(finished)
             except Closed:
                 continue
             taken += 1
         if not taken:
             return
         yield frame.number
-
-
-def _check(outlets: Sequence[_Outlet], meter: Meter) -> None:
-    """Note sinks that have failed."""
-    for outlet in outlets:
-        if outlet.error is None and outlet.pulse.stuck:
-            outlet.error = SinkError(
-                f"{outlet.sink.name} has taken no picture for {outlet.pulse.limit:g} s; "
-                "see that its reader or its disk still answers, and start again"
-            )
-            outlet.door.close()
-            meter.notice(f"sink {outlet.sink.name} is left out: it hangs")
-        if outlet.error is None:
-            try:
-                outlet.thread.get(timeout=0)
-            except Closed:
-                pass
-            except SinkError as error:
-                outlet.error = error
-                meter.notice(f"sink {outlet.sink.name} failed: {error}")
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swapcast.realtime.cost import Usage, cost, usage
+
 _KEPT = 1 << 16  # newest samples of each series: 18 minutes at 60 frames a second
 
 
@@ -30,14 +32,14 @@ class Series:
         self._samples[self.count % _KEPT] = seconds
         self.count += 1
 
-    def milliseconds(self, *percentiles: int) -> dict[str, float]:
+    def milliseconds(self, *percentiles: float) -> dict[str, float]:
         """Return percentiles (100 reads ``max``) in milliseconds; empty without samples."""
         kept = self._samples[: min(self.count, _KEPT)]
         if not kept.size:
             return {}
         values = np.percentile(kept, percentiles) * 1e3
         return {
-            "max" if p == 100 else f"p{p}": round(float(v), 2)
+            "max" if p == 100 else f"p{p:g}": round(float(v), 2)
             for p, v in zip(percentiles, values, strict=True)
         }
 
@@ -61,6 +63,9 @@ class SinkCounts:
     first: float = 0.0
     last: float = 0.0
     """`time.monotonic` of the first and the newest distinct frame."""
+    began: Usage = field(default_factory=lambda: Usage(0.0))
+    ended: Usage = field(default_factory=lambda: Usage(0.0))
+    """What the process had taken by then."""
 
 
 class Meter:
@@ -81,9 +86,13 @@ class Meter:
         self._lock = threading.Lock()
         self._stages: dict[str, Series] = {}
         self.sinks: dict[str, SinkCounts] = {}
+        self.counted: dict[str, Callable[[], object]] = {}
+        """Further entries of the report, asked for when it is made."""
         self.captured = 0
         """Frames that the device gave, those that nobody took among them."""
         self.faces = {"swapped": 0, "guarded": 0, "undecided": 0, "untouched": 0}
+        self.finished = 0
+        """Frames that were swapped, guarded, or passed on."""
         self.guarded = 0
         """Frames in which something was covered."""
         self.events: list[dict[str, Any]] = []
@@ -123,11 +132,13 @@ class Meter:
             counts.latency.add(now - captured_at)
             if not counts.emitted:
                 counts.first = now
+                counts.began = usage()
             elif now - counts.last > 1.5 * period:
                 counts.late += 1
             counts.last = now
             counts.emitted += 1
             counts.acted += acted
+            counts.ended = usage()
             if counts.emitted % 64 == 0:
                 self._rss_max = max(self._rss_max, resident_mb())
 
@@ -148,11 +159,18 @@ class Meter:
     def saw(self, swapped: int, guarded: int, untouched: int, *, undecided: int = 0) -> None:
         """Note what was done with the faces of one frame."""
         with self._lock:
+            self.finished += 1
             self.faces["undecided"] += undecided
             self.guarded += guarded + undecided > 0
             self.faces["swapped"] += swapped
             self.faces["guarded"] += guarded
             self.faces["untouched"] += untouched
+
+    @property
+    def stages(self) -> Mapping[str, Series]:
+        """The time each stage took, by the stage's name."""
+        with self._lock:
+            return dict(self._stages)
 
     def fps(self, sink: str) -> float:
         """Distinct frames with a swapped or guarded face that ``sink`` took, per second."""
@@ -182,6 +200,9 @@ class Meter:
                 "faces": dict(self.faces),
                 "latency_ms": counts.latency.milliseconds(50, 95, 99, 100),
                 "stages_ms": {k: v.milliseconds(50, 95, 99) for k, v in self._stages.items()},
+                "cost_per_frame": cost(
+                    counts.began, counts.ended, counts.emitted - 1, counts.last - counts.first
+                ),
                 "first_swap_s": self.first_swap_s,
                 "rss_mb": {
                     "start": self._rss_start,
@@ -196,6 +217,7 @@ class Meter:
                     }
                     for sink, c in self.sinks.items()
                 },
+                **{name: count() for name, count in self.counted.items()},
                 "events": list(self.events),
             }
 
