@@ -86,7 +86,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
         if isinstance(sink, WindowSink):
             sink.on_key = cover.key
     with ExitStack() as stack:
-        swap, analyse = _faces(settings, sinks, meter, stack, detached=True)
+        swap, analyse = open_faces(settings, sinks, meter, stack, detached=True)
         stack.enter_context(
             listening(
                 settings.audio,
@@ -110,7 +110,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
             delay = advised_delay_ms([virtual.latency.milliseconds(50)["p50"] / 1e3])
             say(f"for sound in step with the picture, delay the microphone by {delay} ms "
                 "(OBS: Advanced Audio Properties, Sync Offset)")  # fmt: skip
-    return _report(settings, source, sinks, meter, swap)
+    return make_report(settings, source, sinks, meter, swap)
 
 
 def run_convert(settings: Convert, stop: threading.Event) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def run_convert(settings: Convert, stop: threading.Event) -> dict[str, Any]:
         str(settings.out), SinkSettings(codec=settings.codec, offline=True, clip=settings.source)
     )
     with ExitStack() as stack:
-        swap, analyse = _faces(settings, [sink], meter, stack, detached=False)
+        swap, analyse = open_faces(settings, [sink], meter, stack, detached=False)
         bar = stack.enter_context(
             Progress(
                 TextColumn("{task.description}"),
@@ -158,13 +158,27 @@ def run_convert(settings: Convert, stop: threading.Event) -> dict[str, Any]:
         )
     if stop.is_set():
         raise SwapcastError(f"interrupted; {settings.out} holds the frames until then")
-    return _report(settings, source, [sink], meter, swap)
+    return make_report(settings, source, [sink], meter, swap)
 
 
-def _faces(
+def open_faces(
     settings: Engine, sinks: Sequence[Sink], meter: Meter, stack: ExitStack, *, detached: bool
 ) -> tuple[FaceSwap, FaceAnalyser]:
-    """Open what finds, swaps and composites faces."""
+    """Open what finds, swaps and composites faces; ``stack`` closes it.
+
+    Parameters
+    ----------
+    settings : Engine
+    sinks : where the pictures will go: their words decide which consent is needed
+    meter : is told what happens
+    stack : takes what must be closed
+    detached : whether new faces are looked for beside the frames (live), not in them
+
+    Raises
+    ------
+    SwapcastError
+        If a part cannot be opened, or the face's consent does not allow these sinks.
+    """
     cv2.setNumThreads(1)  # every stage has its own thread already
     names = [sink.name for sink in sinks]
     store, uses = face_store(), uses_of(names, commercial=settings.commercial)
@@ -203,9 +217,10 @@ def _badge(settings: Engine) -> Badge | None:
     return None if settings.badge == "off" else Badge(settings.badge, settings.badge_corner)
 
 
-def _report(
+def make_report(
     settings: Engine, source: Source, sinks: Sequence[Sink], meter: Meter, swap: FaceSwap
 ) -> dict[str, Any]:
+    """Return the report of a run, and write it where the settings say."""
     report = meter.report(
         {
             "source": source.name,
