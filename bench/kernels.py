@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from swapcast.bench.timing import Result, compare, publish
 from swapcast.kernels.colour import yuv_from_rgb
 from swapcast.kernels.geometry import TEMPLATES, invert, transform
-from swapcast.kernels.paste import paste
+from swapcast.kernels.paste import PLANES, paste
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.frame import Colour, Face, Frame
 from swapcast.realtime.mark_code import Payload
@@ -108,8 +108,9 @@ class _Scene:
         seen, full = face.visibility, Colour("bt601", True)
         alone = compositor.finish(self.frame, (), ())
         mark = pattern(Payload(), width, height)
-        paste_of = self.paste.face, self.paste.mask, self.paste.affine
-        levels, scratch = yuv_from_rgb("bt601", False), np.empty((4, SIZE, SIZE), np.float32)
+        levels, scratch = yuv_from_rgb("bt601", False), np.empty((PLANES, SIZE, SIZE), np.float32)
+        plain = np.zeros((3, 0, 0), np.float32), np.zeros((0, 0), np.float32)
+        paste_of = self.paste.face, self.paste.mask, *plain, self.paste.affine
         self.ours: dict[str, Callable[[], object]] = {
             "crop": lambda: compositor.crop(self.frame, self.affine, self.crop),
             "mask": lambda: compositor.mask(face.landmarks, seen, self.affine, SIZE),

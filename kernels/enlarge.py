@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from swapcast.kernels._jit import kernel
 from swapcast.kernels.spans import ONE, row_span
 
-LINES = 8
-"""Rows of scratch: mask and luma of three rows of chroma, and U and V of one."""
+LINES = 9
+"""Rows of scratch: share and luma of three rows of chroma; share, U and V of one."""
 
 
-@kernel("void(f4[:, :, ::1], f4[:, ::1], i8, i8, i8, i8, i8, i8, i8, f4[:, ::1])", fastmath=True)
+@kernel(
+    "void(f4[:, :, ::1], f4[:, ::1], f4[:, ::1], i8, i8, i8, i8, i8, i8, i8, f4[:, ::1])",
+    fastmath=True,
+)
 def _gather_row(
     levels: NDArray[np.float32],
+    shares: NDArray[np.float32],
     mask: NDArray[np.float32],
     x: int,
     y: int,
@@ -27,12 +31,13 @@ def _gather_row(
     slot: int,
     lines: NDArray[np.float32],
 ) -> None:
-    """Take mask, and Y, U, V times mask, of columns first ≤ j < end; all else of the row is 0."""
+    """Take shares and levels of columns first ≤ j < end; all else of luma's row is 0."""
     place, one = np.float32(2.0**-16), np.uint64(1)
-    shares, luma, us, vs = lines[slot], lines[slot + 3], lines[6], lines[7]
+    luma_shares, luma = lines[slot], lines[slot + 3]
+    us, vs, chroma_shares = lines[6], lines[7], lines[8]
     level_y, level_u, level_v = levels[0], levels[1], levels[2]
-    for j in range(shares.size):
-        shares[j] = np.float32(0.0)
+    for j in range(luma.size):
+        luma_shares[j] = np.float32(0.0)
         luma[j] = np.float32(0.0)
     x, y = x + step_x * first, y + step_y * first
     for j in range(first, end):
@@ -42,17 +47,16 @@ def _gather_row(
         x, y = x + step_x, y + step_y
         d = fx * fy
         a, b, c = np.float32(1.0) - fx - fy + d, fx - d, fy - d
-        share = a * mask[top, left] + b * mask[top, right]
-        share += c * mask[bottom, left] + d * mask[bottom, right]
-        level = a * level_y[top, left] + b * level_y[top, right]
-        level += c * level_y[bottom, left] + d * level_y[bottom, right]
-        shares[j], luma[j] = share, share * level
-        level = a * level_u[top, left] + b * level_u[top, right]
-        level += c * level_u[bottom, left] + d * level_u[bottom, right]
-        us[j] = share * level
-        level = a * level_v[top, left] + b * level_v[top, right]
-        level += c * level_v[bottom, left] + d * level_v[bottom, right]
-        vs[j] = share * level
+        value = a * shares[top, left] + b * shares[top, right]
+        luma_shares[j] = value + (c * shares[bottom, left] + d * shares[bottom, right])
+        value = a * mask[top, left] + b * mask[top, right]
+        chroma_shares[j] = value + (c * mask[bottom, left] + d * mask[bottom, right])
+        value = a * level_y[top, left] + b * level_y[top, right]
+        luma[j] = value + (c * level_y[bottom, left] + d * level_y[bottom, right])
+        value = a * level_u[top, left] + b * level_u[top, right]
+        us[j] = value + (c * level_u[bottom, left] + d * level_u[bottom, right])
+        value = a * level_v[top, left] + b * level_v[top, right]
+        vs[j] = value + (c * level_v[bottom, left] + d * level_v[bottom, right])
 
 
 @kernel("u1(u1, f4, f4)", fastmath=True)
@@ -93,11 +97,12 @@ def _blend_luma(
 
 
 @kernel(
-    "void(f4[:, :, ::1], f4[:, ::1], f4[:, ::1], f8, f8, f8, f8, f8, f8, f4[:, ::1], "
+    "void(f4[:, :, ::1], f4[:, ::1], f4[:, ::1], f4[:, ::1], f8, f8, f8, f8, f8, f8, f4[:, ::1], "
     "i8, i8, i1[:, ::1], u1[:, ::1], u1[:, ::1], u1[:, ::1])"
 )
 def enlarge(
     levels: NDArray[np.float32],
+    shares: NDArray[np.float32],
     mask: NDArray[np.float32],
     spans: NDArray[np.float32],
     xx: float,
@@ -118,8 +123,12 @@ def enlarge(
 
     Parameters
     ----------
-    levels : float32 [3, S, S], Y, U, V, 0…255
+    levels : float32 [3, S, S], Y, U, V
+        Times the share that they take.
+    shares : float32 [S, S], 0…1
+        How much of the picture's luma goes.
     mask : float32 [S, S], 0…1
+        How much of its chroma goes.
     spans : float32 [≥ 2, S]
         Of the mask, from `swapcast.kernels.spans.find_spans`.
     xx, xy, x0, yx, yy, y0 : float
@@ -143,11 +152,12 @@ def enlarge(
         x, y_ = int(np.rint((xy * i + x0) * ONE)), int(np.rint((yy * i + y0) * ONE))
         there = row_span(x, y_, step_x, step_y, columns + 1, spans, mask.shape[0], mask.shape[1])
         slot = (i + 3) % 3
-        _gather_row(levels, mask, x, y_, step_x, step_y, there[0], there[1], slot, lines)
+        steps = x, y_, step_x, step_y, there[0], there[1]
+        _gather_row(levels, shares, mask, *steps, slot, lines)
         part = slice(there[0], min(there[1], columns))
         if 0 <= i < rows:
-            _blend_chroma(u[i, part], lines[slot, part], lines[6, part])
-            _blend_chroma(v[i, part], lines[slot, part], lines[7, part])
+            _blend_chroma(u[i, part], lines[8, part], lines[6, part])
+            _blend_chroma(v[i, part], lines[8, part], lines[7, part])
         if i > first_row:  # the row before has both its neighbours now
             first, end = columns, 0
             for span in (before, here, there):

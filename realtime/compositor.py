@@ -14,7 +14,7 @@ from swapcast.kernels.mark import fill
 from swapcast.kernels.mask import MOST_EDGES, hull
 from swapcast.kernels.match import adjust, mean_colour
 from swapcast.kernels.output import pixelate, render
-from swapcast.kernels.paste import paste
+from swapcast.kernels.paste import PLANES, paste
 from swapcast.kernels.warp import sample
 from swapcast.realtime.badge import Badge
 from swapcast.realtime.frame import Affine, Colour, Face, Frame, Picture, Points
@@ -38,6 +38,7 @@ _HIDDEN = 0.7  # share of its way from the face's middle at which an unseen land
 _TONE_RATE = 0.08  # of the way to a new difference in colour, each frame
 _TONE_JUMP = 0.08  # change of a face's mean colour, 0…1, that means another light or another scene
 _TONE_LIFE = 60  # pictures after which the colours of a lost track are forgotten
+_NO_DETAIL = np.zeros((3, 0, 0), np.float32), np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +299,8 @@ class Compositor:
         """Put faces into a picture and cover what must not be seen."""
         way, planes = self._way(yuv_from_rgb, picture.colour), picture.planes
         for one in pastes:
-            scratch = self._buffers.take((4, *one.mask.shape), np.float32)
-            paste(one.face, one.mask, one.affine, way, scratch, mark, *planes)
+            scratch = self._buffers.take((PLANES, *one.mask.shape), np.float32)
+            paste(one.face, one.mask, *_NO_DETAIL, one.affine, way, scratch, mark, *planes)
         everything = 0.0, 0.0, picture.width, picture.height
         for box in boxes:
             pixelate(mark, *planes, *(box if np.isfinite(box).all() else everything))

@@ -102,7 +102,10 @@ def blocks(values: Floats, block: int) -> Floats:
 def paste_plane(
     plane: NDArray[np.uint8], levels: Floats, mask: Floats, way: Floats, added: Floats
 ) -> Floats:
-    """The blended plane, not rounded; ``way`` maps the plane's (x, y) to the crop's."""
+    """The blended plane, not rounded; levels are times their share.
+
+    ``way`` maps the plane's (x, y) to the crop's.
+    """
     block = 1
     while zoom_out(way) > 2**0.5 * block and 4 * block <= mask.shape[0]:
         block *= 2
@@ -113,7 +116,7 @@ def paste_plane(
             x, y = (way @ (j, i, 1.0) - (block - 1) / 2) / block
             if 0 <= x < mask.shape[1] - 1 and 0 <= y < mask.shape[0] - 1:
                 share = lerp2(mask, x, y)
-                out[i, j] += share * (lerp2(levels, x, y) + added[i, j] - out[i, j])
+                out[i, j] += lerp2(levels, x, y) + share * (added[i, j] - out[i, j])
     return np.clip(out, 0, 255)
 
 
@@ -129,41 +132,48 @@ def paste(
     coefficients: NDArray[np.float32],
     mark: NDArray[np.int8],
     planes: tuple[NDArray[np.uint8], ...],
+    coarse: Floats | float = 0.0,
+    gate: Floats | float = 0.0,
 ) -> list[Floats]:
     """Y, U and V with the face blended in, marked, not rounded."""
     back = np.linalg.inv(np.vstack([affine, (0, 0, 1)]).astype(np.float64))[:2]
     to_luma = np.array([[2, 0, 0], [0, 2, 0.5], [0, 0, 1]])  # from chroma's place to luma's
-    levels = np.einsum("ck,kij->cij", coefficients[:, :3].astype(np.float64), face)
-    levels += coefficients[:, 3, None, None]
-    ways = [back, back @ to_luma, back @ to_luma]
     mask = mask.astype(np.float64)
+
+    def of(rgb: Floats) -> Floats:
+        levels = np.einsum("ck,kij->cij", coefficients[:, :3].astype(np.float64), rgb)
+        return np.asarray(levels + coefficients[:, 3, None, None])
+
+    levels, shares = mask * of(face), [mask * (1 - np.asarray(gate)), mask, mask]
+    levels[0] -= mask * gate * of(np.zeros_like(face) + coarse)[0]
+    ways = [back, back @ to_luma, back @ to_luma]
     size, columns = mask.shape[0], planes[1].shape[1]
-    if abs(np.linalg.det(back[:, :2])) < 0.3 and (size - 2) * size >= 8 * (columns + 2):
-        return enlarge(planes, levels, mask, ways[1], mark)
+    if abs(np.linalg.det(back[:, :2])) < 0.3 and (size - 2) * size >= 9 * (columns + 2):
+        return enlarge(planes, levels, shares, ways[1], mark)
     marks = [spread(mark, *planes[0].shape), *(np.zeros(plane.shape) for plane in planes[1:])]
     return [
-        paste_plane(plane, level, mask, way, added)
-        for plane, level, way, added in zip(planes, levels, ways, marks, strict=True)
+        paste_plane(plane, level, share, way, added)
+        for plane, level, share, way, added in zip(planes, levels, shares, ways, marks, strict=True)
     ]
 
 
 def enlarge(
     planes: tuple[NDArray[np.uint8], ...],
     levels: Floats,
-    mask: Floats,
+    shares: list[Floats],
     way: Floats,
     mark: NDArray[np.int8],
 ) -> list[Floats]:
     """Sample at the places of chroma; luma takes what lies between them from their means."""
     rows, columns = planes[1].shape
-    size = mask.shape[0]
-    share, level = np.zeros((rows + 2, columns + 1)), np.zeros((3, rows + 2, columns + 1))
+    size = shares[0].shape[0]
+    share, level = np.zeros((2, 3, rows + 2, columns + 1))
     for i in range(rows + 2):  # one row more at each end, and a column at the right
         for j in range(columns + 1):
             x, y = way @ (j, i - 1, 1.0)
             if 0 <= x < size - 1 and 0 <= y < size - 1:
-                share[i, j] = lerp2(mask, x, y)
-                level[:, i, j] = [share[i, j] * lerp2(one, x, y) for one in levels]
+                share[:, i, j] = [lerp2(one, x, y) for one in shares]
+                level[:, i, j] = [lerp2(one, x, y) for one in levels]
 
     def between(values: Floats) -> Floats:
         fine = np.empty((2 * rows, 2 * columns))
@@ -178,9 +188,9 @@ def enlarge(
     inner = np.s_[1:-1, :-1]
     old = y - spread(mark, *y.shape)
     return [
-        np.clip(y + between(level[0]) - between(share) * old, 0, 255),
-        np.clip(u * (1 - share[inner]) + level[1][inner], 0, 255),
-        np.clip(v * (1 - share[inner]) + level[2][inner], 0, 255),
+        np.clip(y + between(level[0]) - between(share[0]) * old, 0, 255),
+        np.clip(u * (1 - share[1][inner]) + level[1][inner], 0, 255),
+        np.clip(v * (1 - share[2][inner]) + level[2][inner], 0, 255),
     ]
 
 

@@ -7,10 +7,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from swapcast.kernels.colour import rgb_from_yuv, yuv_from_rgb
-from swapcast.kernels.paste import paste
+from swapcast.kernels.paste import PLANES, paste
 from swapcast.kernels.warp import sample
 
 NOTHING = np.zeros((2, 160), np.int8)  # a mark of no strength
+PLAIN = np.zeros((3, 0, 0), np.float32), np.zeros((0, 0), np.float32)  # no detail
 
 
 def turned(zoom, angle, x, y):
@@ -39,9 +40,10 @@ def smooth(width, height):
     angle=st.floats(-3.2, 3.2),
     place=st.tuples(st.floats(-20, 50), st.floats(-20, 40)),
     full_range=st.booleans(),
+    detailed=st.booleans(),
     seed=st.integers(0, 99),
 )
-def test_paste_agrees_with_its_slow_twin(size, zoom, angle, place, full_range, seed):
+def test_paste_agrees_with_its_slow_twin(size, zoom, angle, place, full_range, detailed, seed):
     jumps = [2 ** (k - 3.5) for k in range(5)] + [0.3**-0.5]  # where the way to sample changes
     assume(min(abs(zoom - jump) for jump in jumps) > 1e-4)
     rng = np.random.default_rng(seed)
@@ -50,12 +52,14 @@ def test_paste_agrees_with_its_slow_twin(size, zoom, angle, place, full_range, s
     edge = (size + 2) // 3  # at the crop's very edge, which is in and which out is a rounding error
     inner = (size - 2 * edge, size - 2 * edge)
     mask[edge:-edge, edge:-edge] = rng.random(inner) * (rng.random(inner) > 0.4)
-    planes = noise(34, 26, seed)
+    planes, detail = noise(34, 26, seed), PLAIN
+    if detailed:
+        detail = rng.random((3, size, size), np.float32), 0.9 * rng.random((size,) * 2, np.float32)
     way = turned(zoom, angle, *place), yuv_from_rgb("bt709", full_range)
     marks = rng.integers(-1, 2, (5, 40), dtype=np.int8)
-    expected = naive.paste(face, mask, *way, marks, planes)
-    scratch = np.full((4, size, size), np.nan, np.float32)
-    paste(face, mask, *way, scratch, marks, *planes)
+    expected = naive.paste(face, mask, *way, marks, planes, *(detail if detailed else ()))
+    scratch = np.full((PLANES, size, size), np.nan, np.float32)
+    paste(face, mask, *detail, *way, scratch, marks, *planes)
     for plane, twin in zip(planes, expected, strict=True):
         # Half a level of rounding; 2⁻¹⁶ of a crop's pixel in place where neighbours differ wildly.
         np.testing.assert_allclose(plane, twin, atol=0.75)
@@ -66,10 +70,10 @@ def test_a_crop_pasted_where_it_came_from_changes_next_to_nothing(angle):
     planes = smooth(160, 120)
     before = [plane.copy() for plane in planes]
     affine = turned(1.0, angle, 70.3, 40.6)
-    crop, scratch = np.empty((3, 64, 64), np.float32), np.empty((4, 64, 64), np.float32)
+    crop, scratch = np.empty((3, 64, 64), np.float32), np.empty((PLANES, 64, 64), np.float32)
     sample(*planes, 160, 120, rgb_from_yuv("bt601", True), affine, 1.0, 0.0, crop)
     mask = np.ones((64, 64), np.float32)
-    paste(crop, mask, affine, yuv_from_rgb("bt601", True), scratch, NOTHING, *planes)
+    paste(crop, mask, *PLAIN, affine, yuv_from_rgb("bt601", True), scratch, NOTHING, *planes)
     for plane, old in zip(planes, before, strict=True):
         assert np.abs(plane.astype(int) - old).max() <= 2
 
@@ -77,10 +81,17 @@ def test_a_crop_pasted_where_it_came_from_changes_next_to_nothing(angle):
 def test_a_mask_of_nothing_leaves_every_pixel_as_it_was():
     planes = noise(64, 48, 3)
     before = [plane.copy() for plane in planes]
-    face, scratch = np.ones((3, 32, 32), np.float32), np.empty((4, 32, 32), np.float32)
+    face, scratch = np.ones((3, 32, 32), np.float32), np.empty((PLANES, 32, 32), np.float32)
     empty = np.zeros((32, 32), np.float32)
     paste(
-        face, empty, turned(1.3, 0.2, 9, 9), yuv_from_rgb("bt709", False), scratch, NOTHING, *planes
+        face,
+        empty,
+        *PLAIN,
+        turned(1.3, 0.2, 9, 9),
+        yuv_from_rgb("bt709", False),
+        scratch,
+        NOTHING,
+        *planes,
     )
     for plane, old in zip(planes, before, strict=True):
         np.testing.assert_array_equal(plane, old)
@@ -89,11 +100,12 @@ def test_a_mask_of_nothing_leaves_every_pixel_as_it_was():
 def test_a_whole_mask_replaces_the_face_and_only_the_face():
     planes = noise(64, 48, 4)
     before = [plane.copy() for plane in planes]
-    face, scratch = np.ones((3, 16, 16), np.float32), np.empty((4, 16, 16), np.float32)
+    face, scratch = np.ones((3, 16, 16), np.float32), np.empty((PLANES, 16, 16), np.float32)
     mask = np.ones((16, 16), np.float32)
     paste(
         face,
         mask,
+        *PLAIN,
         turned(1.0, 0.0, 20, 10),
         yuv_from_rgb("bt709", False),
         scratch,
@@ -112,11 +124,12 @@ def test_a_whole_mask_replaces_the_face_and_only_the_face():
 def test_a_face_outside_the_picture_changes_nothing(place):
     planes = noise(64, 48, 5)
     before = [plane.copy() for plane in planes]
-    face, scratch = np.ones((3, 16, 16), np.float32), np.empty((4, 16, 16), np.float32)
+    face, scratch = np.ones((3, 16, 16), np.float32), np.empty((PLANES, 16, 16), np.float32)
     mask = np.ones((16, 16), np.float32)
     paste(
         face,
         mask,
+        *PLAIN,
         turned(1.5, 0.4, *place),
         yuv_from_rgb("bt709", False),
         scratch,
@@ -129,8 +142,8 @@ def test_a_face_outside_the_picture_changes_nothing(place):
 
 @pytest.mark.parametrize("number", [0.0, np.nan, np.inf])
 def test_an_affine_that_places_nothing_is_refused(number):
-    face, scratch = np.ones((3, 16, 16), np.float32), np.empty((4, 16, 16), np.float32)
+    face, scratch = np.ones((3, 16, 16), np.float32), np.empty((PLANES, 16, 16), np.float32)
     mask, planes = np.ones((16, 16), np.float32), noise(32, 32, 6)
     affine = np.full((2, 3), number, np.float32)
     with pytest.raises(ValueError, match="not finite, or flat"):
-        paste(face, mask, affine, yuv_from_rgb("bt709", False), scratch, NOTHING, *planes)
+        paste(face, mask, *PLAIN, affine, yuv_from_rgb("bt709", False), scratch, NOTHING, *planes)
