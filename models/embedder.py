@@ -6,6 +6,14 @@ PReLU, convolve), under 2 million parameters. It is differentiable, so that a sw
 to make a face that this network takes for the wanted person.
 
 `AngularMargin` is the loss it learns identities by.
+
+How to get a vector: cut the face out as `swapcast.kernels.geometry.crop_affine` does, with the
+template that `EmbedderSettings.template` names, in RGB, 0…1, as float32 [n, 3, size, size], and
+call the embedder: float32 [n, 256], of length 1. A crop of another template goes through `recrop`
+first; that way is differentiable as well::
+
+    embedder, provenance = read_embedder(path)
+    vectors = embedder(recrop(crops, "dfl_whole_face", embedder.settings))
 """
 
 import json
@@ -22,6 +30,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from swapcast.kernels.geometry import TEMPLATES, similarity
+
 
 class EmbedderError(Exception):
     """An embedder's file that cannot be used. The text says why."""
@@ -33,11 +43,11 @@ class EmbedderSettings:
 
     size: int = 112
     """Side of the aligned crop, pixels; crops of another size are resampled."""
-    template: str = "dfl_whole_face"
+    template: str = "arcface_112_v2"
     """How crops are aligned: a name in `swapcast.kernels.geometry.TEMPLATES`."""
-    widths: tuple[int, ...] = (24, 48, 96, 160)
+    widths: tuple[int, ...] = (16, 40, 80, 160)
     """Channels after each halving."""
-    blocks: tuple[int, ...] = (1, 1, 2, 1)
+    blocks: tuple[int, ...] = (0, 1, 2, 1)
     """Residual blocks at each size."""
     length: int = 256
     """Of the vector."""
@@ -94,6 +104,37 @@ class Embedder(nn.Module):
             )
         vector: Tensor = self.out(self.gather(self.features(2 * crops - 1)))
         return F.normalize(vector.float(), dim=1)
+
+
+def recrop(crops: Tensor, template: str, settings: EmbedderSettings) -> Tensor:
+    """Cut the crop that an embedder wants out of one of another kind.
+
+    Parameters
+    ----------
+    crops : float [n, 3, h, h]
+    template : how they are aligned: a name in `swapcast.kernels.geometry.TEMPLATES`
+    settings : of the embedder
+
+    Returns
+    -------
+    float [n, 3, size, size]
+        Beyond the given crop its edge goes on.
+    """
+    if template == settings.template:
+        return crops
+    # Both in fractions of their sides: where a point of the wanted crop lies in the given one.
+    way = torch.from_numpy(similarity(TEMPLATES[settings.template], TEMPLATES[template]))
+    finer = float(way[:, :2].norm(dim=0).mean()) * crops.shape[-1] / settings.size
+    if finer > 1:
+        side = max(1, round(crops.shape[-1] / finer))
+        crops = F.interpolate(
+            crops, (side, side), mode="bilinear", align_corners=False, antialias=True
+        )
+    linear, shift = way[:, :2], way[:, 2]
+    theta = torch.cat([linear, (linear.sum(1) + 2 * shift - 1)[:, None]], 1).to(crops)
+    shape = [len(crops), 3, settings.size, settings.size]
+    grid = F.affine_grid(theta.expand(len(crops), 2, 3), shape, align_corners=False)
+    return F.grid_sample(crops, grid, padding_mode="border", align_corners=False)
 
 
 class AngularMargin(nn.Module):

@@ -1,0 +1,281 @@
+"""Train identity embedders: ``python -m swapcast.models.embedder_training --help``.
+
+``margin`` learns from identities alone (an angular-margin loss over people who do not exist): such
+an embedder may judge a swapper in training. ``distil`` learns to say what another recogniser says
+of a face, its vectors and how they lie to each other: such an embedder recognises people live, and
+must never have a part in the training of a swapper.
+"""
+
+import copy
+import json
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from swapcast.models.embedder import (
+    AngularMargin,
+    Embedder,
+    EmbedderSettings,
+    read_embedder,
+    write_embedder,
+)
+from swapcast.models.embedder_augment import Clean, Crowd, seen_by, taken
+from swapcast.models.embedder_data import TRAINING_TALKERS, gather, is_held_out
+
+_log = logging.getLogger(__name__)
+
+TEACHER_TEMPLATE = np.array(
+    [
+        (0.31556875, 0.46157413),
+        (0.68262292, 0.45983393),
+        (0.50026249, 0.64050535),
+        (0.34947187, 0.82469196),
+        (0.65343645, 0.82325790),
+    ],
+    np.float32,
+)
+"""Where face-reidentification-retail-0095 wants the five points, fractions of the crop's side: Open
+Model Zoo's documentation."""
+TEACHER_SIDE = 128
+_KNOWN = 1000  # faces of which the teacher's vector is kept
+_NOBODY = (
+    "AI-made portraits of SFHQ-T2I (MIT, David Beniaguev), turned, mixed and bent; nobody real"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Training:
+    data: Path
+    """Folder with faces_ai, clips, head3d and models."""
+    people: Path
+    """``.npz`` of the gathered people; made at the first call."""
+    out: Path
+    """The embedder, ``.safetensors``; its provenance goes beside it as ``.json``."""
+    minutes: float = 30
+    """Training time in all, over restarts."""
+    samples: int = 64
+    """Crops a step."""
+    rate: float = 2e-3
+    """Peak learning rate."""
+    start: Path | None = None
+    """An embedder to begin from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Margin(_Training):
+    """Learn people who do not exist by an angular-margin loss."""
+
+    mixtures: int = 1500
+    """People mixed from two others, beside the portraits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distil(_Training):
+    """Learn another recogniser's vectors."""
+
+    pairs: float = 4.0
+    """Weight of the similarities between the faces of a step."""
+
+
+Step = Callable[[np.random.Generator], tuple[Tensor, dict[str, float]]]
+
+
+class _Run:
+    """A training that can stop and go on."""
+
+    def __init__(self, settings: _Training, provenance: list[dict[str, Any]]) -> None:
+        self.settings, self.provenance = settings, provenance
+        start = None if settings.start is None else read_embedder(settings.start)[0]
+        model = start or Embedder(EmbedderSettings())
+        self.model = model.train().requires_grad_(True)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.model)
+        self.others = nn.ModuleList()
+        self.step, self.spent = 0, 0.0
+        self.file = settings.out.with_suffix(".checkpoint.pt")
+
+    def begin(self) -> None:
+        """Make the optimiser, and take up an earlier state if there is one."""
+        parameters = [*self.model.parameters(), *self.others.parameters()]
+        self.optimiser = torch.optim.AdamW(parameters, 1e-3, weight_decay=5e-4)
+        if self.file.is_file():
+            kept = torch.load(self.file, weights_only=True)
+            self.model.load_state_dict(kept["model"])
+            self.average.load_state_dict(kept["average"])
+            self.others.load_state_dict(kept["others"])
+            self.optimiser.load_state_dict(kept["optimiser"])
+            self.step, self.spent = kept["step"], kept["spent"]
+
+    def save(self) -> None:
+        """Write the checkpoint, the averaged weights and their provenance."""
+        whole = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "others": self.others.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "spent": self.spent,
+        }
+        part = self.file.with_suffix(".part")
+        torch.save(whole, part)
+        part.replace(self.file)
+        steps = {"steps": self.step, "crops": self.step * self.settings.samples}
+        provenance = [*self.provenance, {"role": "training", **steps}]
+        write_embedder(self.average, provenance, self.settings.out)
+        beside = self.settings.out.with_suffix(".json")
+        beside.write_text(json.dumps(provenance, indent=1) + "\n")
+
+    def learn(self, loss: Tensor) -> None:
+        """Take one step; its rate falls along a cosine over the training time."""
+        done = min(self.spent / (self.settings.minutes * 60), 1.0)
+        rate = self.settings.rate * min(1.0, (self.step + 1) / 100)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * (1 + math.cos(math.pi * done)) / 2 + 1e-5
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        keep = min(0.995, self.step / (self.step + 20))
+        with torch.no_grad():
+            for kept, new in zip(_numbers(self.average), _numbers(self.model), strict=True):
+                kept.lerp_(new, 1 - keep)
+
+
+def _numbers(model: nn.Module) -> Iterator[Tensor]:
+    yield from model.parameters()
+    yield from (buffer for buffer in model.buffers() if buffer.is_floating_point())
+
+
+def _vectors(model: Embedder, crops: list[NDArray[np.float32]]) -> Tensor:
+    tensor = torch.from_numpy(np.stack(crops)).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        vectors: Tensor = model(tensor)
+    return vectors.float()
+
+
+def _train(run: _Run, step: Step) -> None:
+    settings, rng = run.settings, np.random.default_rng([run.step, 3])
+    run.begin()
+    means: dict[str, float] = {}
+    saved = began = time.monotonic()
+    while run.spent < settings.minutes * 60:
+        loss, told = step(rng)
+        run.learn(loss)
+        now = time.monotonic()
+        run.spent, began = run.spent + now - began, now
+        for name, value in told.items():
+            means[name] = means.get(name, value) * 0.98 + value * 0.02
+        if run.step % 50 == 0:
+            line = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
+            _log.info("step %d  %.1f min  %s", run.step, run.spent / 60, line)
+        if now - saved > 120:
+            run.save()
+            saved = now
+    run.save()
+
+
+def margin(settings: Margin) -> None:
+    """Train by identities alone."""
+    people = gather(settings.data, settings.people)
+    names = tuple(n for n in people.names if n.isdigit() and not is_held_out(n))
+    crowd = Crowd(people.of(names), settings.mixtures)
+    source = {"role": "pictures", "what": _NOBODY, "people": len(names), "mixed": crowd.mixtures}
+    run = _Run(settings, [source, {"role": "loss", "what": "angular margin over people"}])
+    head = AngularMargin(len(crowd), run.model.settings.length)
+    run.others.append(head)
+
+    def step(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        head.margin = 0.3 * min(
+            1.0, run.step / 800
+        )  # a margin from the start keeps it from learning
+        who = rng.integers(0, len(crowd), settings.samples)
+        size, patches = run.model.settings.size, crowd.patches
+        crops = [taken(crowd.one(int(number), rng), size, patches, rng) for number in who]
+        vectors, wanted = _vectors(run.model, crops), torch.from_numpy(who)
+        loss: Tensor = head(vectors, wanted)
+        with torch.no_grad():
+            near = (vectors @ nn.functional.normalize(head.centres, dim=1).mT).argmax(1)
+        return loss, {"loss": float(loss), "right": float((near == wanted).float().mean())}
+
+    _train(run, step)
+
+
+class Teacher:
+    """The recogniser that is learned from.
+
+    Parameters
+    ----------
+    file : ONNX file of face-reidentification-retail-0095
+    """
+
+    def __init__(self, file: Path) -> None:
+        import openvino  # noqa: PLC0415 - an extra; 15 times as fast here as ONNX Runtime
+
+        options = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"}
+        self._network = openvino.Core().compile_model(str(file), "CPU", options)
+
+    def __call__(self, crop: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 [256] of length 1 for float32 [3, 128, 128], BGR, 0…255."""
+        vector = self._network(crop[None])[0].ravel().astype(np.float32)
+        return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)
+
+
+def distil(settings: Distil) -> None:
+    """Train by another recogniser's vectors of clean faces; four pictures are taken of each."""
+    people = gather(settings.data, settings.people)
+    names = tuple(n for n in people.names if not is_held_out(n))
+    crowd = Crowd(people.of(names))
+    name = "openvino_omz/face-reidentification-retail-0095.onnx"
+    teacher = Teacher(settings.data / "models" / name)
+    pictures = {"role": "pictures", "what": _NOBODY, "people": len(names) - len(TRAINING_TALKERS)}
+    grid = "GRID talkers (Cooke et al. 2006, CC BY 4.0); real people, recorded for research"
+    real = {"role": "pictures", "what": grid, "people": list(TRAINING_TALKERS)}
+    judge = {"role": "teacher", "what": "face-reidentification-retail-0095 (Intel, Apache-2.0)"}
+    run = _Run(settings, [pictures, real, judge])
+
+    known: deque[tuple[Clean, NDArray[np.float32]]] = deque(maxlen=_KNOWN)
+
+    def step(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        for _ in range(settings.samples // (4 if known else 1)):
+            face = crowd.anybody(rng)
+            known.append((face, teacher(seen_by(face, TEACHER_TEMPLATE, TEACHER_SIDE))))
+        picked = rng.choice(len(known), settings.samples)
+        wanted = torch.from_numpy(np.stack([known[k][1] for k in picked]))
+        size, patches = run.model.settings.size, crowd.patches
+        vectors = _vectors(run.model, [taken(known[k][0], size, patches, rng) for k in picked])
+        alike = (vectors * wanted).sum(1)
+        apart = (vectors @ vectors.mT - wanted @ wanted.mT).square()
+        pairs = apart.mean()
+        loss = (1 - alike).mean() + settings.pairs * pairs
+        return loss, {"cosine": float(alike.mean()), "pairs": float(pairs.sqrt())}
+
+    _train(run, step)
+
+
+def main() -> None:
+    """Run the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    match tyro.cli(Margin | Distil, prog="swapcast.models.embedder_training"):
+        case Margin() as settings:
+            margin(settings)
+        case Distil() as settings:
+            distil(settings)
+
+
+if __name__ == "__main__":
+    main()
