@@ -11,7 +11,7 @@ from swapcast.export.runners import Provider, open_runner
 from swapcast.kernels.colour import rgb_from_yuv
 from swapcast.kernels.geometry import Points, invert, similarity
 from swapcast.kernels.warp import sample
-from swapcast.realtime.frame import Frame, Picture
+from swapcast.realtime.frame import Affine, Frame, Picture
 
 _SIDE = 128
 _INNER = (slice(48, 112), slice(32, 96))  # rows and columns of a crop: from the brows to the lips
@@ -67,7 +67,7 @@ class Judge:
         else:
             planes, colour = picture.planes, picture.colour
         way = rgb_from_yuv(colour.matrix, colour.full_range)
-        affine = invert(similarity(points, _REFERENCE * _SIDE))
+        affine = invert(recogniser_affine(points))
         sample(*planes, picture.width, picture.height, way, affine, 1.0, 0.0, self._crop)
         tensor = np.ascontiguousarray(self._crop[None, ::-1] * 255)
         code = self._network({self._name: tensor})[0].ravel()
@@ -87,6 +87,17 @@ class Judge:
         contrast = max(float(true.inner.std()), 1 / 255)
         apart = float(np.abs(seen.inner - true.inner).mean()) / contrast
         return score > self.threshold or apart < CLOSE, score, apart
+
+
+def recogniser_affine(points: Points) -> Affine:
+    """Return the way from a picture to the recogniser's crop of 128 pixels, float32 [2, 3].
+
+    Parameters
+    ----------
+    points : float32 [5, 2]
+        Eyes, nose tip, mouth corners.
+    """
+    return similarity(points, _REFERENCE * _SIDE)
 
 
 def far_threshold(codes: NDArray[np.float32], people: Sequence[int], rate: float) -> float:

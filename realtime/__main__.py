@@ -22,6 +22,7 @@ COMMANDS = {
     "extract": ("make a face set from clips or pictures", "swapcast.realtime.commands:extract"),
     "train": ("train a swapper on face sets", "swapcast.models.__main__:train_command"),
     "export": ("make a .face pack from a training", "swapcast.realtime.commands:export"),
+    "evaluate": ("judge how well faces are worn", "swapcast.bench.evaluation:evaluate_command"),
     "models": ("fetch a model file", "swapcast.realtime.commands:models"),
     "bench": ("measure the loop or the kernels", "swapcast.bench.__main__:bench_command"),
 }

@@ -35,6 +35,7 @@ WITH_A_FACE = {
     "convert": [CLIP, "out.mp4", "--face"],
     "bench": ["loop", "--seconds", "1", "--face"],
     "face": ["show"],
+    "evaluate": ["--clips", CLIP, "--judges", "none", "--gallery", "none"],
 }
 BY_THE_BUNDLED_FACE = {"demo": ["--seconds", "1", "--out", "out.mp4"]}
 BY_A_RECORD = {"extract", "train", "export"}
