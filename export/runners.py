@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "directml", "coreml"]
 """What computes: ``openvino`` is OpenVINO itself, the others are ONNX Runtime's providers."""
 
+ProviderChoice = Literal["auto", Provider]
+"""A provider, or ``auto``: the fastest that was measured on this machine."""
+
+Arithmetic = Literal["auto", "fp32", "fp16", "bf16"]
+"""The number format to compute in; ``auto`` is what the library does by itself."""
+
 Array = NDArray[Any]
 
 _ORT_NAMES = {
@@ -76,7 +82,13 @@ class Runner(Protocol):
     ) -> None: ...
 
 
-def open_runner(model: Path | bytes, provider: Provider = "cpu", *, threads: int = 1) -> Runner:
+def open_runner(
+    model: Path | bytes,
+    provider: Provider = "cpu",
+    *,
+    threads: int = 1,
+    precision: Arithmetic = "auto",
+) -> Runner:
     """Load a network and make it ready to run.
 
     Parameters
@@ -86,11 +98,13 @@ def open_runner(model: Path | bytes, provider: Provider = "cpu", *, threads: int
         There is no silent fallback: a provider that is not here is an error.
     threads : int ≥ 1
         Processor threads that one call may use.
+    precision : the number format to compute in
+        One that the provider cannot compute in here is an error.
 
     Raises
     ------
     RunnerError
-        If the file is no usable network or the provider is not here.
+        If the file is no usable network, or the provider or precision is not here.
     """
     if isinstance(model, Path):
         if not model.is_file():
@@ -102,8 +116,8 @@ def open_runner(model: Path | bytes, provider: Provider = "cpu", *, threads: int
         raise RunnerError(f"{name} keeps weights in other files, which nobody signed or summed")
     try:
         if provider == "openvino":
-            return _OpenVino(model, threads)
-        return _OnnxRuntime(model, provider, threads)
+            return _OpenVino(model, threads, precision)
+        return _OnnxRuntime(model, provider, threads, precision)
     except RunnerError:
         raise
     except Exception as error:  # the libraries raise types of their own, some of them private
@@ -129,7 +143,9 @@ class _Closing:
 
 
 class _OnnxRuntime(_Closing):
-    def __init__(self, model: bytes, provider: Provider, threads: int) -> None:
+    def __init__(
+        self, model: bytes, provider: Provider, threads: int, precision: Arithmetic
+    ) -> None:
         import onnxruntime  # noqa: PLC0415 - 0.3 s that `--help` need not pay
 
         wanted, here = _ORT_NAMES[provider], onnxruntime.get_available_providers()
@@ -137,6 +153,11 @@ class _OnnxRuntime(_Closing):
             raise RunnerError(
                 f"provider {provider} is not in this ONNX Runtime (it has {', '.join(here)}); "
                 "install swapcast[gpu] for cuda, or choose --provider cpu"
+            )
+        if precision not in {"auto", "fp32"}:
+            raise RunnerError(
+                f"provider {provider} computes in the network's own format, not {precision}; "
+                "choose --provider openvino for bf16"
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -163,7 +184,7 @@ class _OnnxRuntime(_Closing):
 
 
 class _OpenVino(_Closing):
-    def __init__(self, model: bytes, threads: int) -> None:
+    def __init__(self, model: bytes, threads: int, precision: Arithmetic) -> None:
         try:
             import openvino  # noqa: PLC0415 - an extra
         except ModuleNotFoundError as error:
@@ -171,25 +192,36 @@ class _OpenVino(_Closing):
                 "provider openvino is not installed: pip install 'swapcast[openvino]'"
             ) from error
         core = openvino.Core()
+        asked = _asked_of_openvino(core, openvino, precision)
         network = core.read_model(model)
-        # Free axes are fixed: a compiled static network is faster, and its buffers can be kept.
+        # A free number of pictures is fixed: a compiled static network is faster, and its buffers
+        # can be kept. Free heights and widths stay: the detector takes pictures of several sizes.
+        shapes = {value.any_name: list(value.partial_shape) for value in network.inputs}
         network.reshape(
             {
-                value.any_name: [d.get_length() if d.is_static else 1 for d in value.partial_shape]
-                for value in network.inputs
+                name: [d if d.is_static or axis else 1 for axis, d in enumerate(shape)]
+                for name, shape in shapes.items()
             }
         )
         compiled = core.compile_model(
             network,
             "CPU",
-            {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1},
+            {
+                "INFERENCE_NUM_THREADS": threads,
+                "PERFORMANCE_HINT": "LATENCY",
+                "NUM_STREAMS": 1,
+                **asked,
+            },
         )
         self._network = compiled.create_infer_request()
         self.provider = "openvino"
         self.precision = _PRECISIONS.get(
             compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name(), "mixed"
         )
-        self.shapes = {value.any_name: tuple(value.shape) for value in network.inputs}
+        self.shapes = {
+            name: tuple(d.get_length() if d.is_static else 1 for d in shape)
+            for name, shape in shapes.items()
+        }
         kept = network.get_rt_info()
         self.metadata: dict[str, str] = {}
         if "framework" in kept:
@@ -203,3 +235,20 @@ class _OpenVino(_Closing):
             np.asarray(self._network.get_output_tensor(k).data)
             for k in range(len(self._network.model_outputs))
         ]
+
+
+def _asked_of_openvino(core: Any, openvino: Any, precision: Arithmetic) -> dict[str, Any]:
+    """Return the property that asks for a number format.
+
+    Raises
+    ------
+    RunnerError
+        If the processor cannot compute in it; OpenVINO would take fp32 without a word.
+    """
+    if precision == "auto":
+        return {}
+    able = {"fp32": "FP32", "fp16": "FP16", "bf16": "BF16"}[precision]
+    if able not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise RunnerError(f"this processor does not compute in {precision}; choose fp32 or auto")
+    kind = {"fp32": openvino.Type.f32, "fp16": openvino.Type.f16, "bf16": openvino.Type.bf16}
+    return {"INFERENCE_PRECISION_HINT": kind[precision]}
