@@ -1,35 +1,53 @@
-"""`swapcast bench loop | kernels | leaks | soak | marks | marks-null`."""
+"""`swapcast bench KIND …` and `swapcast bench --compare OLD.json NEW.json`."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
 
 import tyro
 
-from swapcast.bench import kernels, leaks, loop, mark_null, marks, soak
+from swapcast.bench import (
+    glass,
+    kernels,
+    leaks,
+    loop,
+    mark_null,
+    marks,
+    runners,
+    scaling,
+    soak,
+    verdict,
+)
+
+Kind = (
+    Annotated[loop.Loop, tyro.conf.subcommand("loop")]
+    | Annotated[kernels.Kernels, tyro.conf.subcommand("kernels")]
+    | Annotated[runners.Runners, tyro.conf.subcommand("runners")]
+    | Annotated[scaling.Scaling, tyro.conf.subcommand("scaling")]
+    | Annotated[glass.Glass, tyro.conf.subcommand("glass")]
+    | Annotated[leaks.Leaks, tyro.conf.subcommand("leaks")]
+    | Annotated[soak.Soak, tyro.conf.subcommand("soak")]
+    | Annotated[marks.Marks, tyro.conf.subcommand("marks")]
+    | Annotated[mark_null.MarksNull, tyro.conf.subcommand("marks-null")]
+)
+
+
+_MAINS: Mapping[type, Callable[[Any], object]] = {
+    loop.Loop: loop.main,
+    kernels.Kernels: kernels.main,
+    runners.Runners: runners.main,
+    scaling.Scaling: scaling.main,
+    glass.Glass: glass.main,
+    leaks.Leaks: leaks.main,
+    soak.Soak: soak.main,
+    marks.Marks: marks.main,
+    mark_null.MarksNull: mark_null.main,
+}
 
 
 def bench_command(argv: Sequence[str]) -> None:
-    """Run one benchmark."""
-    kinds = (
-        Annotated[loop.Loop, tyro.conf.subcommand("loop")]
-        | Annotated[kernels.Kernels, tyro.conf.subcommand("kernels")]
-        | Annotated[leaks.Leaks, tyro.conf.subcommand("leaks")]
-        | Annotated[soak.Soak, tyro.conf.subcommand("soak")]
-        | Annotated[marks.Marks, tyro.conf.subcommand("marks")]
-        | Annotated[mark_null.MarksNull, tyro.conf.subcommand("marks-null")]
-    )
-    settings: (
-        loop.Loop | kernels.Kernels | leaks.Leaks | soak.Soak | marks.Marks | mark_null.MarksNull
-    ) = tyro.cli(kinds, prog="swapcast bench", args=list(argv))
-    if isinstance(settings, loop.Loop):
-        loop.main(settings)
-    elif isinstance(settings, leaks.Leaks):
-        leaks.main(settings)
-    elif isinstance(settings, soak.Soak):
-        soak.main(settings)
-    elif isinstance(settings, marks.Marks):
-        marks.main(settings)
-    elif isinstance(settings, mark_null.MarksNull):
-        mark_null.main(settings)
-    else:
-        kernels.main(settings)
+    """Run one benchmark, or compare the results of two."""
+    if any(word == "--compare" or word.startswith("--compare=") for word in argv):
+        verdict.main(tyro.cli(verdict.Compare, prog="swapcast bench", args=list(argv)))
+        return
+    settings = tyro.cli(Kind, prog="swapcast bench", args=list(argv))
+    _MAINS[type(settings)](settings)

@@ -13,8 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-_PACKAGES = ("numpy", "numba", "opencv-python", "opencv-python-headless", "av", "onnxruntime")
+_PACKAGES = (
+    "numpy",
+    "numba",
+    "opencv-python",
+    "opencv-python-headless",
+    "av",
+    "onnxruntime",
+    "openvino",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,33 @@ class Result:
     ratio: float | None = None
     """Median of ``against`` over this one's; above 1 this one is faster."""
     against: str | None = None
+
+    @staticmethod
+    def of(
+        name: str,
+        times: "Sequence[float] | NDArray[np.floating[Any]]",
+        *,
+        base: float | None = None,
+        against: str | None = None,
+    ) -> "Result":
+        """Sum up single times.
+
+        Parameters
+        ----------
+        name : what was timed
+        times : milliseconds, at least one
+        base, against : median and name of what it is compared with
+        """
+        lower, median, upper, late = (float(x) for x in np.percentile(times, (25, 50, 75, 95)))
+        return Result(
+            name,
+            len(times),
+            median_ms=round(median, 4),
+            p95_ms=round(late, 4),
+            iqr_ms=round(upper - lower, 4),
+            ratio=None if base is None else round(base / median, 3),
+            against=None if base is None else against,
+        )
 
 
 def compare(
@@ -60,22 +96,10 @@ def compare(
             if turn >= warmup:
                 taken[name].append(spent * 1e3)
     base = float(np.median(taken[against])) if against is not None else None
-    results = []
-    for name, times in taken.items():
-        lower, median, upper, late = (float(x) for x in np.percentile(times, (25, 50, 75, 95)))
-        compared = base is not None and name != against
-        results.append(
-            Result(
-                name,
-                repeats,
-                median_ms=round(median, 4),
-                p95_ms=round(late, 4),
-                iqr_ms=round(upper - lower, 4),
-                ratio=round(base / median, 3) if base is not None and compared else None,
-                against=against if compared else None,
-            )
-        )
-    return results
+    return [
+        Result.of(name, times, base=None if name == against else base, against=against)
+        for name, times in taken.items()
+    ]
 
 
 def metadata(device: str = "cpu") -> dict[str, Any]:
@@ -108,6 +132,12 @@ def metadata(device: str = "cpu") -> dict[str, Any]:
         "versions": versions,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
+
+
+def write(path: Path, results: Sequence[Result], about: dict[str, Any], **more: Any) -> None:
+    """Write ``{"metadata": …, "results": […]}`` and further entries as JSON."""
+    whole = {"metadata": metadata() | about, "results": [asdict(one) for one in results], **more}
+    path.write_text(json.dumps(whole) + "\n")
 
 
 def publish(results: Sequence[Result], path: Path | None, **about: Any) -> dict[str, Any]:

@@ -23,8 +23,9 @@ COMMANDS = {
     "train": ("train a swapper on face sets", "swapcast.models.__main__:train_command"),
     "export": ("make a .face pack from a training", "swapcast.realtime.commands:export"),
     "evaluate": ("judge how well faces are worn", "swapcast.bench.evaluation:evaluate_command"),
+    "tune": ("find out what computes a face fastest here", "swapcast.realtime.commands:tune"),
     "models": ("fetch a model file", "swapcast.realtime.commands:models"),
-    "bench": ("measure the loop or the kernels", "swapcast.bench.__main__:bench_command"),
+    "bench": ("measure loop, kernels, runners", "swapcast.bench.__main__:bench_command"),
 }
 
 

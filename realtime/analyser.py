@@ -64,7 +64,8 @@ class Analyser:
     def __init__(
         self, detect: Detect, look: Look, size: int, *, detached: bool, every: int = _EVERY
     ) -> None:
-        self._detect, self._detached, self._every = detect, detached, every
+        self._detect, self._detached = detect, detached
+        self._every = self._usual = every
         self._tracker = Tracker(look, size)
         self._wanted: Latest[Frame] = Latest()
         self._found: Latest[tuple[Detection, ...]] | None = None
@@ -94,6 +95,16 @@ class Analyser:
         if self._found is not None:
             self._opened.close()
             self.__enter__()
+
+    def ease(self, level: int) -> None:
+        """Do less, because the machine is too slow; 0 is everything.
+
+        From 1 on faces are searched for half as often, from 2 on a quarter as often; from 3 on a
+        known face is looked at once a frame at most, from 4 on in every other frame.
+        """
+        self._every = self._usual * (1, 2, 4)[min(level, 2)]
+        self._tracker.looks = 2 if level < 3 else 1
+        self._tracker.every = 1 if level < 4 else 2
 
     def __call__(self, frame: Frame) -> tuple[Face, ...]:
         """Follow the faces known so far into this frame, and take in new ones.

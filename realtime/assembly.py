@@ -10,7 +10,7 @@ import cv2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from swapcast.realtime.analyser import FaceAnalyser, open_analyser
+from swapcast.realtime.analyser import Analyser, FaceAnalyser, open_analyser
 from swapcast.realtime.audio import SoundLine, advised_delay_ms
 from swapcast.realtime.badge import Badge
 from swapcast.realtime.check import face_check
@@ -21,6 +21,7 @@ from swapcast.realtime.control import controlled
 from swapcast.realtime.cover import Cover
 from swapcast.realtime.errors import SettingError, SwapcastError
 from swapcast.realtime.face_store import face_store
+from swapcast.realtime.governor import Governor
 from swapcast.realtime.installation import todays_payload
 from swapcast.realtime.listening import listening
 from swapcast.realtime.loop import convert, run
@@ -31,7 +32,9 @@ from swapcast.realtime.signing import sign_recordings
 from swapcast.realtime.sinks import Sink, SinkSettings, open_sink
 from swapcast.realtime.sources import Source, SourceSettings, open_source
 from swapcast.realtime.stages import FaceSwap
+from swapcast.realtime.stillness import Stillness, SwapsCrops
 from swapcast.realtime.swapper import Swapper
+from swapcast.realtime.tuned import choose
 from swapcast.realtime.window import WindowSink
 
 Say = Callable[[str], None]
@@ -103,6 +106,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
             seconds=settings.seconds,
             cover=cover,
             patience=settings.patience,
+            progress=governed(analyse, meter) if settings.governor else None,
         )
     if any(spec.startswith("virtual") for spec in settings.sink):
         virtual = next(c for name, c in meter.sinks.items() if name.startswith("virtual"))
@@ -186,23 +190,29 @@ def open_faces(
     stack.enter_context(store.session(face, uses, names))
     clip = settings.source if isinstance(settings, Convert) else None
     stack.callback(sign_recordings, names, face, clip, meter.notice)
+    choice = choose(face.network, settings.provider, settings.threads, on_event=meter.notice)
     swapper = stack.enter_context(
         Swapper(
             face,
-            settings.provider,
+            choice.candidate.provider,
             uses=uses,
-            threads=settings.threads,
+            threads=choice.candidate.threads,
             fallback=settings.fallback,
             on_event=meter.notice,
+            open_network=choice.open_network,
         )
     )
     for name, value in settings.slides().items():
         swapper.slide(name, value)
+    swaps: SwapsCrops = swapper
+    if isinstance(settings, Live) and settings.skip_still:
+        swaps = still = Stillness(swapper)
+        meter.counted["still"] = still.figures
     analyse = stack.enter_context(
         open_analyser(settings.detector, detached=detached, model=settings.detector_model)
     )
     swap = FaceSwap(
-        swapper,
+        swaps,
         Compositor(todays_payload(), _badge(settings)),
         face_check(),
         meter,
@@ -211,6 +221,15 @@ def open_faces(
         colours=[sink.colour for sink in sinks],
     )
     return swap, analyse
+
+
+def governed(analyse: FaceAnalyser, meter: Meter) -> Governor | None:
+    """Return what lets an analyser do less where the machine is too slow; None: it cannot."""
+    if not isinstance(analyse, Analyser):
+        return None
+    governor = Governor(analyse.ease)
+    meter.counted["governor"] = governor.figures
+    return governor
 
 
 def _badge(settings: Engine) -> Badge | None:

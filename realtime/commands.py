@@ -134,6 +134,13 @@ def export(argv: Sequence[str]) -> None:
     run(argv, say=_say)
 
 
+def tune(argv: Sequence[str]) -> None:
+    """Run `swapcast tune`."""
+    from swapcast.realtime.tune_command import run  # noqa: PLC0415 - after --help
+
+    run(argv, say=_say)
+
+
 def models(argv: Sequence[str]) -> None:
     """Run `swapcast models`."""
     from swapcast.realtime.models_command import run  # noqa: PLC0415 - after --help

@@ -26,20 +26,28 @@ class Series:
     def __init__(self) -> None:
         self._samples: NDArray[np.float32] = np.zeros(_KEPT, np.float32)
         self.count = 0
+        self.total = 0.0
+        """Of all samples, in seconds."""
 
     def add(self, seconds: float) -> None:
         """Keep one sample."""
+        self.total += seconds
         self._samples[self.count % _KEPT] = seconds
         self.count += 1
 
-    def milliseconds(self, *percentiles: float) -> dict[str, float]:
+    @property
+    def samples(self) -> NDArray[np.float32]:
+        """The samples that are kept, in seconds, in no order."""
+        return self._samples[: min(self.count, _KEPT)]
+
+    def milliseconds(self, *percentiles: int) -> dict[str, float]:
         """Return percentiles (100 reads ``max``) in milliseconds; empty without samples."""
-        kept = self._samples[: min(self.count, _KEPT)]
+        kept = self.samples
         if not kept.size:
             return {}
         values = np.percentile(kept, percentiles) * 1e3
         return {
-            "max" if p == 100 else f"p{p:g}": round(float(v), 2)
+            "max" if p == 100 else f"p{p}": round(float(v), 2)
             for p, v in zip(percentiles, values, strict=True)
         }
 
@@ -106,9 +114,12 @@ class Meter:
         """Time the block as one run of ``stage``."""
         began = time.perf_counter()
         yield
-        took = time.perf_counter() - began
+        self.took(stage, time.perf_counter() - began)
+
+    def took(self, stage: str, seconds: float) -> None:
+        """Note one run of ``stage``."""
         with self._lock:
-            self._stages.setdefault(stage, Series()).add(took)
+            self._stages.setdefault(stage, Series()).add(seconds)
 
     def event(self, text: str) -> None:
         """Note that something happened: a device lost, a guard put on, a provider gone."""

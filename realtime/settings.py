@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from swapcast.export.runners import Provider
+from swapcast.export.runners import ProviderChoice
 from swapcast.realtime.badge_choice import BadgeCorner, BadgeStyle
 from swapcast.realtime.errors import SettingError
 from swapcast.realtime.guard import GuardMode
@@ -30,13 +30,14 @@ class Engine:
     """What finds faces: the bundled networks, YuNet, or the insightface package."""
     detector_model: Path | None = None
     """YuNet's ONNX file, or the folder of an insightface model pack."""
-    provider: Provider = "cpu"
-    """What computes the swap. One that is not here is an error, never a silent fallback."""
+    provider: ProviderChoice = "auto"
+    """What computes the swap. auto: what `swapcast tune` found fastest here, cpu until it has run.
+    One that is asked for and not here is an error, never a silent fallback."""
     fallback: bool = True
     """If the provider fails while running, the next best one goes on, with a notice; otherwise the
     run ends."""
     threads: int = 1
-    """Processor threads of the swapper."""
+    """Processor threads of the swapper; with provider auto, what `swapcast tune` found."""
     badge: BadgeStyle = "label"
     """The visible badge that says that the face was made by AI: label, letters, dot or off. The
     invisible mark is always there."""
@@ -99,6 +100,11 @@ class Live(Engine):
     """Ask the camera for this rate."""
     patience: float = FOR_EVER
     """Seconds that a stage may work on one frame before the run ends as hanging."""
+    governor: bool = True
+    """Do less where the machine is too slow: faces are looked for less often, then looked at less
+    often. What is swapped is checked in every frame all the same."""
+    skip_still: bool = True
+    """Give the same swapped face again while the true one rests, a tenth of a second at most."""
     audio: str = "none"
     """Sound for file and network sinks: none, source (the clip's own), or a sound device."""
     codec: Literal["h264", "h265", "vp9"] = "h264"

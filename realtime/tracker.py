@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from swapcast.kernels.geometry import five_points
+from swapcast.kernels.geometry import five_points, invert, transform
 from swapcast.kernels.upright import upright
 from swapcast.realtime.detector import Detection
 from swapcast.realtime.frame import Affine, Face, Frame, Points
@@ -82,6 +82,7 @@ class _Track:
     smooth: OneEuro
     points: Points
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
+    carried_at: float = -np.inf
 
     def predicted(self, at: float) -> Pose:
         """Go on at the same speed, for at most a tenth of a second."""
@@ -89,8 +90,8 @@ class _Track:
 
     @property
     def in_sight(self) -> bool:
-        """Whether the face was there when it was last looked for."""
-        return self.at == self.seen_at
+        """Whether the face was there when it was last looked for, one frame ago at most."""
+        return self.at in (self.seen_at, self.carried_at)
 
     @property
     def box(self) -> NDArray[np.float32]:
@@ -124,6 +125,10 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._born = 0
         self._shape = (0, 0)
+        self.looks = 2
+        """Looks at a face in one frame, at most; the second is from nearer."""
+        self.every = 1
+        """2: in every other frame a face is not looked at but carried on at its speed."""
 
     @property
     def alive(self) -> bool:
@@ -141,7 +146,10 @@ class Tracker:
             self._tracks.clear()
         at = frame.captured_at
         for track in self._tracks:
-            self._follow(track, frame)
+            if self.every > 1 and track.at == track.seen_at:
+                self._carry(track, at)
+            else:
+                self._follow(track, frame)
         self._tracks = [track for track in self._tracks if at - track.seen_at <= _MEMORY_S]
         self._merge()
         return self.faces()
@@ -182,7 +190,7 @@ class Tracker:
 
     def _follow(self, track: _Track, frame: Frame) -> None:
         at, expected = frame.captured_at, track.predicted(frame.captured_at)
-        seen, pose = closer(self._look, self._size, frame, expected, looks=2)
+        seen, pose = closer(self._look, self._size, frame, expected, looks=self.looks)
         track.at = at
         if seen.presence < _KEPT or not self._inside(pose) or expected.away(pose) > 0.5:
             return
@@ -192,6 +200,12 @@ class Tracker:
         track.velocity += 0.6 * (velocity - track.velocity)
         track.pose, track.seen, track.seen_at = pose, seen, at
         track.points = track.smooth(seen.points, at)
+
+    def _carry(self, track: _Track, at: float) -> None:
+        """Move a face that was seen in the frame before to where it should be by now."""
+        before, now = (pose.affine(self._size) for pose in (track.pose, track.predicted(at)))
+        track.points = transform(now, transform(invert(before), track.points))
+        track.at = track.carried_at = at
 
     def _inside(self, pose: Pose) -> bool:
         x, y = pose.values[:2]
