@@ -24,6 +24,7 @@ from swapcast.export.parity import (
 )
 from swapcast.models.architectures import load_model
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
+from swapcast.models.swap_model import SwapModel
 from swapcast.models.training import CHECKPOINT
 
 OPSET = 18
@@ -60,11 +61,16 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
         If the file does not make the pictures that the trained network makes.
     """
     checkpoint = read_checkpoint(run / CHECKPOINT if run.is_dir() else run)
-    if identity not in checkpoint.identities:
+    if checkpoint.identities and identity not in checkpoint.identities:
         raise CheckpointError(
             f"{run} has no identity {identity!r}; it has {', '.join(checkpoint.identities)}"
         )
     trained = load_model(checkpoint)
+    if not isinstance(trained, SwapModel):
+        raise CheckpointError(
+            f"{run} gives no identity of its own; `python -m swapcast.export.student {run}` makes "
+            "its base network, `swapcast face add` a face of it"
+        )
     model = trained.swapper(identity).eval()
     about = _about(checkpoint, identity)
     size = trained.size
@@ -74,7 +80,7 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
         inputs |= {"sliders": torch.zeros(1, len(trained.sliders))}
     with torch.no_grad():
         outputs = ["face", "mask"][: len(model(*inputs.values()))]
-    proto = _to_proto(model, inputs, outputs)
+    proto = to_proto(model, inputs, outputs)
     if precision == "fp16":
         halve_weights(proto)
     onnx.helper.set_model_props(proto, {"swapcast": json.dumps(about)})
@@ -99,9 +105,16 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
     return Exported(network, about, parity)
 
 
-def _to_proto(
+def to_proto(
     model: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: list[str]
 ) -> onnx.ModelProto:
+    """Write a network as ONNX.
+
+    Raises
+    ------
+    ParityError
+        If that cannot be done.
+    """
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     with warnings.catch_warnings():

@@ -18,7 +18,9 @@ def read_settings(args: Sequence[str]) -> TrainSettings:
     configs = {
         name: (
             preset.about,
-            TrainSettings(data=tyro.MISSING, out=tyro.MISSING, model=preset.settings),
+            TrainSettings(
+                data=tyro.MISSING, out=tyro.MISSING, model=preset.settings, **preset.training
+            ),
         )
         for name, preset in READY.items()
     }

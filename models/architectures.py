@@ -1,8 +1,10 @@
 """Which swap networks there are, and how one is made again from its checkpoint."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from swapcast.models.augmentation import Augmentation
 from swapcast.models.checkpoint import Checkpoint, CheckpointError
 from swapcast.models.conditional_autoencoder import ConditionalAutoencoder, ConditionalSettings
 from swapcast.models.conditional_gan import ConditionalGan, GanSettings
@@ -13,7 +15,8 @@ from swapcast.models.shared_autoencoder import (
     SharedAutoencoder,
 )
 from swapcast.models.simswap import SimSwap, SimSwapSettings
-from swapcast.models.swap_model import ModelSettings, SwapModel
+from swapcast.models.student import Student, StudentSettings
+from swapcast.models.swap_model import Learner, ModelSettings
 
 
 class Preset(NamedTuple):
@@ -21,14 +24,17 @@ class Preset(NamedTuple):
 
     about: str
     settings: ModelSettings
+    training: Mapping[str, Any] = MappingProxyType({})
+    """Values of the training's settings that this network wants other than they are."""
 
 
-ARCHITECTURES: Mapping[type[ModelSettings], type[SwapModel]] = {
+ARCHITECTURES: Mapping[type[ModelSettings], type[Learner[Any]]] = {
     AutoencoderSettings: SharedAutoencoder,
     ConditionalSettings: ConditionalAutoencoder,
     GanSettings: ConditionalGan,
     FaderSettings: FaderNet,
     SimSwapSettings: SimSwap,
+    StudentSettings: Student,
 }
 """Every network class, by the class of its settings."""
 
@@ -70,15 +76,29 @@ READY: Mapping[str, Preset] = {
         "SimSwap as published, 224 pixels.",
         SimSwapSettings(size=224, widths=(64, 128, 256, 512), judge=(64, 128, 256, 512)),
     ),
+    "student": Preset(
+        "The compact live student: any identity from portraits, 224 pixels; learns from pairs.",
+        StudentSettings(),
+        {
+            "augmentation": Augmentation(colour=0.12, blur=0.2, noise=0.03, codec=0.3),
+            "batch": (8,),
+            "rate": 1e-3,
+            "warm_up": 200,
+            "decay": "cosine",
+            "steps": 40_000,
+        },
+    ),
 }
 
 
-def make(settings: ModelSettings, identities: tuple[str, ...]) -> SwapModel:
+def make(settings: ModelSettings, identities: tuple[str, ...]) -> Learner[Any]:
     """Make an untrained network of the form that its settings say."""
     return ARCHITECTURES[type(settings)](settings=settings, identities=identities)
 
 
-def build(architecture: str, settings: Mapping[str, Any], identities: tuple[str, ...]) -> SwapModel:
+def build(
+    architecture: str, settings: Mapping[str, Any], identities: tuple[str, ...]
+) -> Learner[Any]:
     """Make an untrained network from what a checkpoint says of it.
 
     Raises
@@ -98,7 +118,7 @@ def build(architecture: str, settings: Mapping[str, Any], identities: tuple[str,
         raise CheckpointError(f"the network's settings do not fit this program: {error}") from error
 
 
-def load_model(checkpoint: Checkpoint) -> SwapModel:
+def load_model(checkpoint: Checkpoint) -> Learner[Any]:
     """Make the trained network of a checkpoint, with the running mean of its weights.
 
     Raises

@@ -28,6 +28,8 @@ class Augmentation:
     """Share of faces that are seen as if from a small picture."""
     noise: float = 0.0
     """Largest standard deviation of the grain that the network sees, 0…1."""
+    codec: float = 0.0
+    """Share of faces that are seen through JPEG. Of rendered pairs only."""
 
 
 def resample(pictures: Tensor, grid: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the training, the preview and the export ask of a swap network, whatever its architecture.
+"""What the training, the preview and the export ask of a network, whatever its architecture.
 
 A new architecture is one file: a settings class, a network class, an entry in
 `swapcast.models.architectures`.
@@ -7,7 +7,7 @@ A new architecture is one file: a settings class, a network class, an entry in
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +15,15 @@ from torch import Tensor, nn
 from swapcast.models.attributes import NAMES
 from swapcast.models.faces import Batch, FaceSet
 
+B = TypeVar("B")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
     """What every architecture's settings have."""
 
+    pairs: ClassVar[bool] = False
+    """Whether it learns from rendered pairs instead of from the face sets of some people."""
     size: int = 64
     """Side of the square crop, in pixels."""
 
@@ -55,13 +59,13 @@ class Standard(nn.Module):
         return ((attributes - self.mean) / self.spread).clamp(-3, 3)
 
 
-class SwapModel(nn.Module, ABC):
-    """A network that can give faces another identity, and learns to.
+class Learner(nn.Module, ABC, Generic[B]):
+    """A network that `swapcast.models.training.Training` can teach, from batches of one kind.
 
     Parameters
     ----------
     settings : form and loss
-    identities : names of the people
+    identities : names of the people; none for a network that gives any identity
     """
 
     architecture: ClassVar[str]
@@ -69,8 +73,6 @@ class SwapModel(nn.Module, ABC):
 
     def __init__(self, *, settings: ModelSettings, identities: Sequence[str]) -> None:
         super().__init__()
-        self.sliders: tuple[str, ...] = ()
-        """Attributes that can be slid live; the exported network takes them as ``sliders``."""
         self.size = settings.size
         self.identities = tuple(identities)
 
@@ -79,12 +81,12 @@ class SwapModel(nn.Module, ABC):
         return {"model": [self]}
 
     @abstractmethod
-    def losses(self, batches: Mapping[str, Batch], player: str, step: int) -> dict[str, Tensor]:
+    def losses(self, batches: Mapping[str, B], player: str, step: int) -> dict[str, Tensor]:
         """Compare what a player makes with what it should.
 
         Parameters
         ----------
-        batches : one batch per identity; each counts the same
+        batches : one batch per identity, each counts the same; one batch of all pairs
         player : whose turn it is
         step : batches learned from so far, for schedules
 
@@ -94,16 +96,7 @@ class SwapModel(nn.Module, ABC):
             The parts of the loss, weighted; their sum is to be made small.
         """
 
-    def prepare(self, sets: Sequence[FaceSet]) -> None:
-        """Take from the faces to be learned what stays fixed from then on; by default nothing."""
-
-    def one_hot(self, identity: str, like: Tensor) -> Tensor:
-        """Return float32 [n, identities] for n rows of ``like``: 1 at the identity, 0 elsewhere."""
-        row = like.new_zeros(len(like), len(self.identities))
-        row[:, self.identities.index(identity)] = 1
-        return row
-
-    def begin_with(self, other: "SwapModel") -> None:
+    def begin_with(self, other: "Learner[B]") -> None:
         """Take over what another network of the same form has learned.
 
         Raises
@@ -114,6 +107,30 @@ class SwapModel(nn.Module, ABC):
         if type(other) is not type(self):
             raise TypeError(f"it is a {other.architecture}, not a {self.architecture}")
         self.load_state_dict(other.state_dict())
+
+
+class SwapModel(Learner[Batch]):
+    """A network that can give faces another identity of those that it learned.
+
+    Parameters
+    ----------
+    settings : form and loss
+    identities : names of the people
+    """
+
+    def __init__(self, *, settings: ModelSettings, identities: Sequence[str]) -> None:
+        super().__init__(settings=settings, identities=identities)
+        self.sliders: tuple[str, ...] = ()
+        """Attributes that can be slid live; the exported network takes them as ``sliders``."""
+
+    def prepare(self, sets: Sequence[FaceSet]) -> None:
+        """Take from the faces to be learned what stays fixed from then on; by default nothing."""
+
+    def one_hot(self, identity: str, like: Tensor) -> Tensor:
+        """Return float32 [n, identities] for n rows of ``like``: 1 at the identity, 0 elsewhere."""
+        row = like.new_zeros(len(like), len(self.identities))
+        row[:, self.identities.index(identity)] = 1
+        return row
 
     @abstractmethod
     def swap(self, crops: Tensor, identity: str) -> Made:

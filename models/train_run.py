@@ -22,7 +22,6 @@ from torch.utils.tensorboard import SummaryWriter
 
 from swapcast.models.architectures import load_model
 from swapcast.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from swapcast.models.preview import preview
 from swapcast.models.train_settings import TrainingError, TrainSettings
 from swapcast.models.training import CHECKPOINT, Training
 
@@ -139,7 +138,7 @@ def _save(training: Training, seconds: float) -> None:
 def _write(training: Training, checkpoint: Checkpoint, seconds: float) -> None:
     out = training.settings.out
     write_checkpoint(checkpoint, out / CHECKPOINT)
-    sheet = preview(load_model(checkpoint), training.sets)
+    sheet = training.feed.sheet(load_model(checkpoint))
     cv2.imwrite(str(out / PREVIEW), sheet)
     losses = {name: round(value, 5) for name, value in training.losses.items()}
     line = {"step": training.step, "seconds": round(seconds, 1), **losses}

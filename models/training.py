@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from swapcast.models.architectures import load_model, make
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from swapcast.models.embedder import EmbedderError
-from swapcast.models.faces import Batch, Faces, FaceSet, load_faces
-from swapcast.models.swap_model import SwapModel
+from swapcast.models.feeds import open_feed
+from swapcast.models.swap_model import Learner
 from swapcast.models.train_settings import TrainingError, TrainSettings
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -37,24 +37,19 @@ class Training:
 
     def __init__(self, settings: TrainSettings, fabric: Fabric) -> None:
         self.settings, self.fabric = settings, fabric
-        self.sets = [_load(entry, settings.model.size) for entry in settings.data]
-        names = tuple(faces.name for faces in self.sets)
-        if len(set(names)) < len(names):
-            raise TrainingError(f"an identity is named twice in --data: {', '.join(names)}")
-        templates = {about.template for faces in self.sets for about in faces.about}
-        if len(templates) > 1:
-            raise TrainingError(f"the face sets are aligned differently: {', '.join(templates)}")
+        self.feed = open_feed(settings, fabric.device)
+        names = self.feed.names
         # Every process draws faces of its own; their weights begin alike.
         self.random = torch.Generator().manual_seed(settings.seed + fabric.global_rank)
         torch.manual_seed(settings.seed)
         model = make(settings.model, names)
         try:
-            model.prepare(self.sets)
+            self.feed.prepare(model)
         except (ValueError, EmbedderError) as error:
             raise TrainingError(str(error)) from error
         if settings.start is not None:
             _begin_with(model, read_checkpoint(settings.start / CHECKPOINT))
-        self.model: SwapModel = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model: Learner[Any] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.parts = {name: nn.ModuleList(parts) for name, parts in model.players().items()}
         optimisers = [
             torch.optim.Adam(part.parameters(), lr=settings.rate, betas=(0.5, 0.999), fused=True)
@@ -64,11 +59,7 @@ class Training:
         self.net.mark_forward_method("losses")
         self.optimisers = dict(zip(self.parts, prepared, strict=True))
         self.mean = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        self.faces = {
-            faces.name: Faces(faces, settings.model.size, settings.augmentation, fabric.device)
-            for faces in self.sets
-        }
-        self.counts = settings.batch * (len(self.faces) // len(settings.batch))
+        self.counts = settings.batch * (self.feed.parts // len(settings.batch))
         self.step = 0
         self.losses: dict[str, float] = {}
 
@@ -83,7 +74,9 @@ class Training:
             If a batch is too large. Nothing was learned from it.
         """
         self._set_rate()
-        batches = [self._draw() for _ in range(self.settings.accumulate)]
+        batches = [
+            self.feed.draw(self.counts, self.random) for _ in range(self.settings.accumulate)
+        ]
         parts: dict[str, float] = {}
         for player, optimiser in self.optimisers.items():
             optimiser.zero_grad(set_to_none=True)
@@ -98,13 +91,7 @@ class Training:
         self.step += 1
         self._remember(parts)
 
-    def _draw(self) -> dict[str, Batch]:
-        return {
-            name: faces.draw(count, self.random)
-            for (name, faces), count in zip(self.faces.items(), self.counts, strict=True)
-        }
-
-    def _backward(self, player: str, batches: Mapping[str, Batch], sums: dict[str, float]) -> None:
+    def _backward(self, player: str, batches: Mapping[str, Any], sums: dict[str, float]) -> None:
         """Add one batch's gradients, and its losses to ``sums``."""
         made = self.net.losses(batches, player, self.step)
         loss = torch.stack(list(made.values())).sum()
@@ -187,7 +174,7 @@ class Training:
             architecture=self.model.architecture,
             settings=asdict(self.settings.model),
             identities=self.model.identities,
-            provenance={faces.name: faces.provenance() for faces in self.sets},
+            provenance=self.feed.provenance(),
             step=self.step,
             losses=self.losses,
             tensors=tensors,
@@ -238,16 +225,8 @@ def _restore(
     optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
-def _begin_with(model: SwapModel, checkpoint: Checkpoint) -> None:
+def _begin_with(model: Learner[Any], checkpoint: Checkpoint) -> None:
     try:
         model.begin_with(load_model(checkpoint))
     except (RuntimeError, TypeError) as error:
         raise CheckpointError(f"the run to start from has another form: {error}") from error
-
-
-def _load(entry: str, size: int) -> FaceSet:
-    name, found, folders = entry.partition("=")
-    if not (name and found and folders):
-        raise TrainingError(f"--data {entry!r} is not of the form NAME=FOLDER[,FOLDER…]")
-    # Half as much again as the network's size: enough that the bent copies stay sharp.
-    return load_faces(name, [Path(folder) for folder in folders.split(",")], side=3 * size // 2)

@@ -2,8 +2,9 @@
 
 A pack is a zip file of three members: ``identity.json`` (who it is, the consent record, the SHA-256
 of the other members, and the maker's signature over all that), ``swapper.onnx`` and
-``thumbnail.jpg``. Nothing is swapped without a pack, and no pack is opened whose record does not
-hold or of which a byte was changed.
+``thumbnail.jpg``. A face of the student has no network of its own but a vector, ``vector.f32``;
+``identity.json`` then names the base network that it belongs to. Nothing is swapped without a pack,
+and no pack is opened whose record does not hold or of which a byte was changed.
 """
 
 import datetime
@@ -25,7 +26,9 @@ from swapcast.realtime.pack_members import BadPackError, read_members
 
 FORMAT = 2
 PURPOSE = "face pack 2"
-_LARGEST = {"identity.json": 1 << 20, "swapper.onnx": 2 << 30, "thumbnail.jpg": 8 << 20}  # bytes
+_NETWORK, _VECTOR, _PICTURE = "swapper.onnx", "vector.f32", "thumbnail.jpg"
+_OF_NETWORK = {"identity.json": 1 << 20, _NETWORK: 2 << 30, _PICTURE: 8 << 20}  # bytes
+_OF_VECTOR = {"identity.json": 1 << 20, _VECTOR: 1 << 16, _PICTURE: 8 << 20}
 _ABOUT = {"format", "name", "consent", "made", "sha256", "public_key", "signature"}
 
 
@@ -36,7 +39,7 @@ class Identity:
     name: str
     consent: ConsentRecord
     network: bytes
-    """The swapper: an ONNX file."""
+    """The swapper: an ONNX file. Of a face with a `base` its vector: float32, little-endian."""
     thumbnail: bytes
     """A JPEG picture of the face."""
     made: Mapping[str, str] = field(default_factory=dict)
@@ -45,6 +48,13 @@ class Identity:
     """Of who made the pack; Ed25519, 64 hexadecimal digits."""
     signature: str = ""
     """Over `content`; 128 hexadecimal digits."""
+    base: str = ""
+    """SHA-256 of the base network that the vector belongs to; empty: the pack has a network."""
+
+    @property
+    def member(self) -> str:
+        """The pack's member that `network` is."""
+        return _VECTOR if self.base else _NETWORK
 
     @property
     def content(self) -> bytes:
@@ -56,10 +66,11 @@ class Identity:
                 "consent": self.consent.plain(),
                 "made": dict(self.made),
                 "sha256": {
-                    "swapper.onnx": hashlib.sha256(self.network).hexdigest(),
-                    "thumbnail.jpg": hashlib.sha256(self.thumbnail).hexdigest(),
+                    self.member: hashlib.sha256(self.network).hexdigest(),
+                    _PICTURE: hashlib.sha256(self.thumbnail).hexdigest(),
                 },
                 "public_key": self.public_key,
+                **({"base": self.base} if self.base else {}),
             }
         )
 
@@ -100,15 +111,16 @@ def seal_face(
     made: Mapping[str, str],
     *,
     key: SigningKey,
+    base: str = "",
 ) -> Identity:
-    """Bind a network and its consent record together with the maker's signature.
+    """Bind a network, or a vector and its base, and its consent record with the maker's signature.
 
     Raises
     ------
     ConsentError
         If the record does not hold.
     """
-    bare = Identity(name, consent, network, thumbnail, dict(made), key.public)
+    bare = Identity(name, consent, network, thumbnail, dict(made), key.public, base=base)
     try:
         sealed = replace(bare, signature=key.sign(PURPOSE, bare.content))
     except CanonicalError as error:
@@ -129,13 +141,17 @@ def write_face(identity: Identity, path: Path) -> None:
     """
     identity.authorise(())
     about = {**json.loads(identity.content), "signature": identity.signature}
-    contents = (canonical(about), identity.network, identity.thumbnail)
+    members = {
+        "identity.json": canonical(about),
+        identity.member: identity.network,
+        _PICTURE: identity.thumbnail,
+    }
     part: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
             part = Path(file.name)
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as pack:
-                for name, data in zip(_LARGEST, contents, strict=True):
+                for name, data in members.items():
                     # A fixed date: the same content gives the same file.
                     pack.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
             file.flush()
@@ -161,7 +177,7 @@ def read_face(path: Path) -> Identity:
         If there is no such file, or it is no `.face` pack.
     """
     try:
-        members = read_members(path, _LARGEST)
+        members = read_members(path, _OF_NETWORK, _OF_VECTOR)
         about = read_object(members["identity.json"])
     except OSError as error:
         raise SwapcastError(f"the face {path} cannot be read: {error.strerror}") from error
@@ -172,7 +188,7 @@ def read_face(path: Path) -> Identity:
             f"{path} is no .face pack: identity.json is damaged: {error}"
         ) from error
     try:
-        identity = _parse(about, members["swapper.onnx"], members["thumbnail.jpg"])
+        identity = _parse(about, members)
         identity.authorise(())
     except ConsentError as error:
         raise ConsentError(f"{path}: {error}") from error
@@ -188,7 +204,7 @@ def read_consent(path: Path) -> ConsentRecord:
         If there is no such file, or it is no `.face` pack.
     """
     try:
-        about = read_object(read_members(path, _LARGEST)["identity.json"])
+        about = read_object(read_members(path, _OF_NETWORK, _OF_VECTOR)["identity.json"])
         return parse_record(about.get("consent"))
     except OSError as error:
         raise SwapcastError(f"the face {path} cannot be read: {error.strerror}") from error
@@ -196,22 +212,26 @@ def read_consent(path: Path) -> ConsentRecord:
         raise SwapcastError(f"{path} is no .face pack, or a damaged one: {error}") from error
 
 
-def _parse(about: Mapping[str, Any], network: bytes, thumbnail: bytes) -> Identity:
+def _parse(about: Mapping[str, Any], members: Mapping[str, bytes]) -> Identity:
     if about.get("format") == 1:
         raise ConsentError("an unsigned pack of an older form; have it exported and signed anew")
     consent = parse_record(about.get("consent"))
+    base = about.get("base", "")
     texts = [about.get(name) for name in ("name", "public_key", "signature")]
     made, sums = about.get("made"), about.get("sha256")
     if (
-        about.keys() != _ABOUT
+        about.keys() - {"base"} != _ABOUT
         or about["format"] != FORMAT
-        or not all(isinstance(text, str) for text in texts)
+        or not all(isinstance(text, str) for text in [*texts, base])
         or not (isinstance(made, dict) and all(isinstance(v, str) for v in made.values()))
         or not isinstance(sums, dict)
+        or (_VECTOR in members) != bool(base)
     ):
         raise ConsentError("identity.json is unsigned, lacks a part, or is of a newer form")
-    for part, data in (("swapper.onnx", network), ("thumbnail.jpg", thumbnail)):
+    name, key, signature = map(str, texts)
+    network = members[_VECTOR if base else _NETWORK]
+    identity = Identity(name, consent, network, members[_PICTURE], made, key, signature, str(base))
+    for part, data in ((identity.member, network), (_PICTURE, identity.thumbnail)):
         if hashlib.sha256(data).hexdigest() != sums.get(part):
             raise ConsentError(f"{part} is not the one the pack was signed with; get the pack anew")
-    name, key, signature = map(str, texts)
-    return Identity(name, consent, network, thumbnail, made, key, signature)
+    return identity

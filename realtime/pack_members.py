@@ -11,7 +11,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,13 +26,13 @@ class BadPackError(Exception):
     """A file that is not the zip it should be. The text says what is wrong."""
 
 
-def read_members(path: Path, largest: Mapping[str, int]) -> dict[str, bytes]:
-    """Read a zip file that holds exactly the members named.
+def read_members(path: Path, *kinds: Mapping[str, int]) -> dict[str, bytes]:
+    """Read a zip file that holds exactly the members of one kind of pack.
 
     Parameters
     ----------
     path : a regular file
-    largest : by name, how many bytes a member may have unpacked
+    kinds : each by name, how many bytes a member may have unpacked
 
     Returns
     -------
@@ -52,13 +52,13 @@ def read_members(path: Path, largest: Mapping[str, int]) -> dict[str, bytes]:
         about = os.fstat(number)
         if not stat.S_ISREG(about.st_mode):
             raise BadPackError("it is no plain file")
-        if about.st_size > sum(largest.values()) + _SLACK:
+        if about.st_size > max(sum(kind.values()) for kind in kinds) + _SLACK:
             raise BadPackError(f"it has {about.st_size} bytes")
         try:
-            _check_end(file, len(largest))
+            _check_end(file, {len(kind) for kind in kinds})
             with zipfile.ZipFile(file) as pack:
                 members = pack.infolist()
-                _check_members(members, largest)
+                _check_members(members, kinds)
                 return {member.filename: _read(pack, member) for member in members}
         except (zipfile.BadZipFile, zlib.error, EOFError, struct.error) as error:
             raise BadPackError(str(error) or "it ends too early") from error
@@ -71,7 +71,7 @@ def read_members(path: Path, largest: Mapping[str, int]) -> dict[str, bytes]:
             raise BadPackError(str(error)) from error
 
 
-def _check_end(file: BinaryIO, count: int) -> None:
+def _check_end(file: BinaryIO, counts: Collection[int]) -> None:
     """Bound the directory before zipfile reads all of it."""
     size = file.seek(0, os.SEEK_END)
     if size < _END.size:
@@ -81,13 +81,14 @@ def _check_end(file: BinaryIO, count: int) -> None:
     mark, *_, entries, directory, _, comment = _END.unpack(tail[-_END.size :])
     if mark != b"PK\x05\x06" or comment:
         raise BadPackError("it does not end as a zip file")
-    if entries != count or directory > _DIRECTORY or tail.startswith(b"PK\x06\x07"):
+    if entries not in counts or directory > _DIRECTORY or tail.startswith(b"PK\x06\x07"):
         raise BadPackError(f"it holds {entries} members in a directory of {directory} bytes")
 
 
-def _check_members(members: list[zipfile.ZipInfo], largest: Mapping[str, int]) -> None:
+def _check_members(members: list[zipfile.ZipInfo], kinds: Sequence[Mapping[str, int]]) -> None:
     names = sorted(member.filename for member in members)
-    if names != sorted(largest):
+    largest = next((kind for kind in kinds if sorted(kind) == names), None)
+    if largest is None:
         raise BadPackError(f"it holds {', '.join(map(repr, names))[:200]}")
     for member in members:
         kind = stat.S_IFMT(member.external_attr >> 16)

@@ -58,7 +58,9 @@ def release(settings: Release) -> Identity:
         policy=accept_policy(True, lambda _: None),
         maker=MAKER,
     )
-    sealed = seal_face(settings.name, record, face.network, face.thumbnail, face.made, key=key)
+    sealed = seal_face(
+        *(settings.name, record, face.network, face.thumbnail, face.made), key=key, base=face.base
+    )
     write_face(sealed, settings.pack)
     write_text(settings.keys, f"{key.public}\n")
     return sealed

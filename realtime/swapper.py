@@ -13,6 +13,8 @@ from swapcast.realtime.consent import Use
 from swapcast.realtime.errors import ModelError, SettingError
 from swapcast.realtime.identity import Identity
 from swapcast.realtime.runner import OpenNetwork, SteadyRunner
+from swapcast.realtime.student import KIND as STUDENT
+from swapcast.realtime.student import find_base, read_vector
 
 # What an answer must be to count as a swapped face. On the test clips the middle half has a
 # standard deviation of 0.07 and more, differs by 0.048 and more, and is masked to 0.71 and more.
@@ -58,14 +60,14 @@ class Swapper:
         try:
             self._runner = SteadyRunner(
                 "the swapper",
-                identity.network,
+                _network(identity),
                 provider,
                 threads=threads,
                 fallback=fallback,
                 on_event=on_event,
                 open_network=open_network,
             )
-        except RunnerError as error:
+        except (RunnerError, ModelError) as error:
             raise ModelError(f"face {identity.name!r}: {error}") from error
         try:
             about = json.loads(self._runner.metadata["swapcast"])
@@ -82,7 +84,8 @@ class Swapper:
             shapes["sliders"] = (1, len(self.sliders))
         if not 32 <= self.size <= 1024:
             raise ModelError(f"face {identity.name!r}: its crops are {self.size} pixels wide")
-        if kind != "swapper" or self._runner.shapes != shapes:
+        wanted = STUDENT if identity.base else "swapper"
+        if kind != wanted or self._runner.shapes != shapes:
             raise ModelError(f"face {identity.name!r}: its network is no swapper of crops {shape}")
         if self.template not in TEMPLATES:
             raise ModelError(f"face {identity.name!r}: unknown template {self.template!r}")
@@ -178,3 +181,10 @@ class Swapper:
         trace: TracebackType | None,
     ) -> None:
         self._runner.__exit__(kind, error, trace)
+
+
+def _network(identity: Identity) -> bytes:
+    """Return the network of a face; that of a vector is baked from its base."""
+    if not identity.base:
+        return identity.network
+    return find_base(identity.base).bake(read_vector(identity.network))

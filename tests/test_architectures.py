@@ -76,7 +76,10 @@ def settings_for(name, folders, out, **changes):
 
 
 def test_the_miniatures_are_of_every_architecture():
-    assert {type(settings) for settings in TINY.values()} == set(ARCHITECTURES)
+    """The student gives no named identities: see test_student.py."""
+    assert {type(settings) for settings in TINY.values()} == {
+        kind for kind in ARCHITECTURES if not kind.pairs
+    }
     assert {type(preset.settings) for preset in READY.values()} == set(ARCHITECTURES)
 
 
