@@ -11,8 +11,9 @@ from rich.progress import track
 from scipy.signal import butter, lfilter, sosfilt
 
 from swapcast.models.head import Floats, Head
+from swapcast.models.head_draw import Act, Drawn, Person, draw
 from swapcast.models.head_fit import Camera, Image
-from swapcast.models.head_render import Act, Drawn, Maker, Person, draw, make_person
+from swapcast.models.head_render import Maker, make_person
 from swapcast.models.head_skin import fill
 from swapcast.models.performance import Limits, perform
 

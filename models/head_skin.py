@@ -22,16 +22,11 @@ class Skin:
 
     texture: Floats
     """float32 [1024, 1024, 3]: linear red, green, blue without the picture's light."""
-    front: Floats
-    """float32 [1024, 1024], 0…1: what is drawn over hair, ears and neck: the face itself."""
-    back: Floats
-    """float32 [1024, 1024], 0…1: what is drawn behind them: sides and underside of the face."""
-    iris: Floats
-    """float32 [3], linear."""
-    white: Floats
-    """float32 [3], linear: the eye's white."""
-    hair: Floats
-    """float32 [3], linear: what the head is covered with above the face."""
+    shares: Floats
+    """float32 [1024, 1024, 3], 0…1: what is drawn over hair, ears and neck (the face itself), what
+    behind them (sides and underside of the face), and what `swapcast.models.head_swap` put on."""
+    colours: Floats
+    """float32 [3, 3], linear: iris, the eye's white, and what covers the head above the face."""
     light: Light
     """The picture's own."""
 
@@ -132,23 +127,24 @@ def lift_skin(head: Head, fit: Fit, picture: Image, person: Floats) -> Skin:
     inside = cv2.erode((person > 0.97).astype(np.float32), np.ones((9, 9), np.uint8))
     covered_by = seen * sample(inside, x, y) * np.clip((maps[..., 3] - 0.35) * 5, 0, 1)
     hair = fill(plain, covered_by.astype(np.float32))
-    brow = _landmarks_in_texture(head)[19, 1]
+    brow = landmarks_in_texture(head)[19, 1]
     above = np.clip((brow + 20 - np.arange(SIDE, dtype=np.float32)) / 60, 0, 1)[:, None]
     full += (hair - full) * ((1 - share) * above)[..., None]
     _darken_inner_lips(head, full)
     iris, white = _eye_colours(head, linear, vertices, points, index)
-    behind = _behind(head)
+    hidden = behind(head)
     covering = (_like_skin(plain, sure * inner) < 0.1) & (seen > 0.5) & (sample(person, x, y) > 0.9)
     covering &= (above > 0.9) & (share < 0.9)
     top = full[20, SIDE // 2]
     if covering.sum() > 500:
         top = np.percentile(plain[covering], 30, 0)
     full += (top - full) * _scalp(head)[..., None]
-    return Skin(full, share.astype(np.float32), behind, iris, white, top, light)
+    shares = np.stack([share, hidden, np.zeros_like(share)], 2).astype(np.float32)
+    return Skin(full, shares, np.stack([iris, white, top]).astype(np.float32), light)
 
 
 def _face_share(head: Head) -> Floats:
-    place = _landmarks_in_texture(head)
+    place = landmarks_in_texture(head)
     rise = (place[27, 1] - place[33, 1]) * 0.72
     brows = place[17:27] + np.stack([np.linspace(-25, 25, 10), np.full(10, rise)], 1)
     sides = np.stack([place[0] + [-10, rise * 0.6], place[16] + [10, rise * 0.6]])
@@ -164,7 +160,7 @@ def _face_share(head: Head) -> Floats:
 
 def _darken_inner_lips(head: Head, texture: Floats) -> None:
     """Give the wet inside of the lips, which a closed mouth hides, a darker lip colour."""
-    place = _landmarks_in_texture(head).astype(np.int32)
+    place = landmarks_in_texture(head).astype(np.int32)
     inner, outer = np.zeros((2, SIDE, SIDE), np.uint8)
     cv2.fillPoly(inner, [place[60:68]], 255)
     cv2.fillPoly(outer, [place[48:60]], 255)
@@ -174,7 +170,8 @@ def _darken_inner_lips(head: Head, texture: Floats) -> None:
     texture += (lips * np.array([0.5, 0.38, 0.38], np.float32) - texture) * share
 
 
-def _behind(head: Head) -> Floats:
+def behind(head: Head) -> Floats:
+    """Return what of the head is drawn behind hair, ears and neck: float32 [side, side], 0…1."""
     maps, covered = in_texture(head, head.mean)
     chin, ear = head.mean[head.landmarks[8], 1], head.mean[head.landmarks[0], 0]
     under = np.clip((maps[..., 1] - chin + 3.5) / 2.5, 0, 1)
@@ -195,7 +192,7 @@ def _scalp(head: Head) -> Floats:
 
 def _inner(head: Head) -> Floats:
     """Return where every face has skin, brows, eyes and lips: float32 [side, side], 0…1."""
-    place = _landmarks_in_texture(head)
+    place = landmarks_in_texture(head)
     middle = place[30]
     outline = np.concatenate([place[1:16], place[[26, 24, 19, 17]]])
     shrunk = middle + (outline - middle) * 0.8
@@ -219,7 +216,8 @@ def _like_skin(plain: Floats, weights: Floats) -> Floats:
     return out
 
 
-def _landmarks_in_texture(head: Head) -> Floats:
+def landmarks_in_texture(head: Head) -> Floats:
+    """Return the 68 landmarks' places in a texture of `SIDE` pixels: float32 [68, 2], (x, y)."""
     corner = np.zeros(len(head.mean), np.int64)
     corner[head.triangles.ravel()] = head.uv_triangles.ravel()
     place = (head.uv[corner[head.landmarks]] * [1, -1] + [0, 1]) * (SIDE - 1)

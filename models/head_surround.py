@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from swapcast.kernels.raster import corner_normals, rasterise
 from swapcast.models.head import BACK, FACE, PARTS, Floats, Head, Ints
@@ -24,8 +25,8 @@ class Surround:
     """float32 [n, 3]: head axes of the pose in the picture, centimetres."""
     triangles: Ints
     """int32 [m, 3]."""
-    picture: Floats
-    """float32 [h, w, 4]: linear red, green, blue, and the person's share."""
+    picture: NDArray[np.uint8]
+    """uint8 [h, w, 4]: red, green, blue, and the person's share."""
     places: Floats
     """float32 [n, 2]: (x, y) of each point in ``picture``."""
     follow: Floats
@@ -122,7 +123,7 @@ def make_surround(head: Head, fit: Fit, picture: Image, person: Floats, light: L
     return Surround(
         points=points,
         triangles=triangles,
-        picture=np.ascontiguousarray(rgba, np.float32),
+        picture=_coded(rgba),
         places=np.stack([x, y], 1).astype(np.float32),
         follow=follow,
         bound=bound,
@@ -131,6 +132,12 @@ def make_surround(head: Head, fit: Fit, picture: Image, person: Floats, light: L
         pose=fit.pose,
         shade=light.on(normals),
     )
+
+
+def _coded(rgba: Floats) -> NDArray[np.uint8]:
+    out = np.clip(rgba, 0, 1)
+    np.sqrt(out[..., :3], out[..., :3])
+    return np.asarray(out * np.float32(255) + np.float32(0.5), np.float32).astype(np.uint8)
 
 
 def _bind(head: Head, vertices: Floats, points: Floats) -> tuple[Ints, Ints, Floats]:

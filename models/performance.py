@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from swapcast.models.head import Floats, Head, Reals
+from swapcast.models.head_draw import Act
 from swapcast.models.head_fit import Pose
-from swapcast.models.head_render import Act
 
 Movements = Mapping[str, float]
 

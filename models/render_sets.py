@@ -17,9 +17,10 @@ from rich.progress import track
 
 from swapcast.models.demo_clip import write_demo
 from swapcast.models.head import Floats
+from swapcast.models.head_draw import Act, Drawn, Person, draw
 from swapcast.models.head_fit import Camera, Image
 from swapcast.models.head_light import Light, lamps
-from swapcast.models.head_render import Act, Drawn, Maker, Person, draw, make_person, open_maker
+from swapcast.models.head_render import Maker, make_person, open_maker
 from swapcast.models.head_skin import fill
 from swapcast.models.performance import Limits, face_of_chance, pose_of_chance
 

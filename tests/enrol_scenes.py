@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from swapcast.kernels.raster import interpolate, rasterise
+from swapcast.models.head_draw import Act, Person, draw
 from swapcast.models.head_fit import Camera
-from swapcast.models.head_render import Act, Person, draw, make_person, open_maker
+from swapcast.models.head_render import make_person, open_maker
 from swapcast.models.performance import Limits, both, lids, pose_of_chance
 from swapcast.models.render_sets import middle, read_tile
 from swapcast.realtime.frame import Colour, Frame

@@ -7,9 +7,10 @@ import pytest
 pytest.importorskip("scipy")
 
 from swapcast.models.head import Head, load_head
+from swapcast.models.head_draw import Act, draw
 from swapcast.models.head_fit import Camera, Fit, Pose, fit_head
 from swapcast.models.head_light import estimate, lamps, patterns
-from swapcast.models.head_render import Act, draw, make_person, open_maker
+from swapcast.models.head_render import make_person, open_maker
 from swapcast.models.head_skin import fill
 from swapcast.models.performance import Limits, perform
 from swapcast.models.render_sets import identity_frame, read_tile

@@ -1,0 +1,127 @@
+"""Put one person's face on another's head: the exact picture that a face swap should give.
+
+Shape and skin are blended over the face, so that hair, ears, neck, the head's outline and whatever
+lies behind it stay as they are, down to the pixel.
+"""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from swapcast.models.head import EYE, FACE, TEETH, TONGUE, Floats, Head
+from swapcast.models.head_draw import Person
+from swapcast.models.head_skin import Skin, landmarks_in_texture
+
+SIDE = 512
+_COARSE = 128
+MIDDLE = np.s_[48:80, 44:84]
+"""The middle of the face in a coarse texture of 128 pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What a face brings with it onto another head."""
+
+    number: int
+    """Of the person: a picture's own number, or 1000 and more for people mixed from several."""
+    shape: Floats
+    """float32 [n, 3]: the whole head at rest, of which the face is taken."""
+    texture: Floats
+    """float32 [512, 512, 3], linear."""
+    known: Floats
+    """float32 [512, 512], 0…1: where the texture shows skin and not hair."""
+    colours: Floats
+    """float32 [2, 3], linear: iris and the eye's white."""
+
+
+@dataclass(frozen=True, slots=True)
+class Borders:
+    """Where on a head the face that is put on begins."""
+
+    skin: Floats
+    """float32 [512, 512], 0…1: share of the face's skin."""
+    shape: Floats
+    """float32 [n, 1], 0…1: share of the face's shape."""
+    match: Floats
+    """float32 [128, 128, 1], 0…1: how much the face's skin takes the head's tone."""
+    put: Floats
+    """float32 [512, 512], 0…1: everything that may change."""
+
+
+def find_borders(head: Head) -> Borders:
+    """Lay the borders along jaw, temples and the top of the forehead."""
+    place = landmarks_in_texture(head) * (SIDE - 1) / 1023
+    rise = (place[27, 1] - place[33, 1]) * 0.78
+    brows = place[17:27] + np.stack([np.linspace(-8, 8, 10), np.full(10, rise)], 1)
+    under = np.stack([np.zeros(17), 28 * np.sin(np.linspace(0, np.pi, 17))], 1)
+    outline = np.concatenate([brows, (place[:17] + under)[::-1]])
+    inside = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.fillPoly(inside, [cv2.convexHull(np.rint(outline).astype(np.int32))], 1)
+    away = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
+    corner = np.zeros(len(head.mean), np.int64)
+    corner[head.triangles.ravel()] = head.uv_triangles.ravel()
+    x, y = (head.uv[corner] * [SIDE - 1, 1 - SIDE] + [0, SIDE - 1]).T
+    columns, rows = (np.clip(np.rint(v), 0, SIDE - 1).astype(int) for v in (x, y))
+    eyes = away[np.rint(place[36:48, 1]).astype(int), np.rint(place[36:48, 0]).astype(int)]
+    shape = np.zeros((len(head.mean), 1), np.float32)
+    face = head.vertices_of(FACE)
+    shape[face, 0] = _smooth(away[rows[face], columns[face]], 4, float(eyes.min()))
+    shape[head.vertices_of(EYE + "Right", EYE + "Left", TEETH, TONGUE)] = 1
+    small = cv2.resize(away, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    return Borders(
+        skin=_smooth(away, 4, 26),
+        shape=shape,
+        match=(1 - _smooth(small, 16, 90))[..., None],
+        put=_smooth(away, 0, 24),
+    )
+
+
+def _smooth(values: Floats, low: float, high: float) -> Floats:
+    t = np.clip((values - low) / (high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def put_on(body: Person, face: Face, borders: Borders) -> Person:
+    """Return the person whose head is ``body``'s and whose face is ``face``.
+
+    The face is moved and scaled to the head, not turned. Its skin takes the head's tone at the
+    border and keeps its own in the middle, unless the two are far apart; light is not part of it.
+    """
+    share, own = borders.shape, body.shape
+    weight = share / share.sum()
+    middle, goal = (face.shape * weight).sum(0), (own * weight).sum(0)
+    moved, target = face.shape - middle, own - goal
+    scale = float((moved * target * weight).sum() / (moved * moved * weight).sum())
+    shape = (own + share * (moved * scale + goal - own)).astype(np.float32)
+    skin = body.skin
+    weight = borders.skin * _smooth(face.known, 0.5, 0.95)
+    texture = face.texture * _tone(skin.texture, face.texture, borders.match)
+    texture -= skin.texture
+    texture *= weight[..., None]
+    texture += skin.texture
+    shares = skin.shares.copy()
+    shares[..., 2] = borders.put
+    colours = np.stack([*face.colours, skin.colours[2]]).astype(np.float32)
+    bound = body.surround.bound
+    return replace(
+        body,
+        shape=shape,
+        skin=Skin(texture, shares, colours, skin.light),
+        still=body.still + shape[bound] - own[bound],
+    )
+
+
+def _tone(head: Floats, face: Floats, match: Floats) -> Floats:
+    """Return float32 [512, 512, 3], by which a face's skin takes the head's tone."""
+    low, high = (coarse(texture) for texture in (face, head))
+    ratio = np.clip(high / low, 0.1, 10)
+    apart = abs(float(np.log(ratio)[MIDDLE].mean()))  # very different tones meet half-way
+    ratio = ratio ** (match + (1 - match) * np.float32(0.6 * min(apart / 1.5, 1)))
+    return np.asarray(cv2.resize(ratio, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def coarse(texture: Floats) -> Floats:
+    """Return the tone of skin around each place, float32 [128, 128, 3] > 0."""
+    small = cv2.resize(texture, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.maximum(cv2.GaussianBlur(small, (0, 0), 6), 2e-3), np.float32)
