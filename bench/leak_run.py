@@ -32,6 +32,7 @@ from swapcast.realtime.meter import Meter
 from swapcast.realtime.runner import OpenNetwork
 from swapcast.realtime.stages import FaceSwap
 from swapcast.realtime.swapper import Swapper
+from swapcast.realtime.who import Everybody, Largest
 
 _STEP_S = 0.15  # that the source waits for a frame to come out before it gives the next one
 
@@ -194,7 +195,8 @@ def inject(
             )
         )
         check = face_check(open_detector=network("check"), open_landmarks=network("look"))
-        swap = FaceSwap(swapper, Compositor(), check, meter, who=who, mode=guard)
+        whose = Everybody() if who == "all" else Largest()
+        swap = FaceSwap(swapper, Compositor(), check, meter, who=whose, mode=guard)
         run(
             *(source, analyse, swap, [sink], meter),
             stop=threading.Event(),

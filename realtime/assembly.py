@@ -1,7 +1,7 @@
 """Puts the parts of a run together: source, sound, analyser, swapper, sinks."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ from swapcast.realtime.badge import Badge
 from swapcast.realtime.check import face_check
 from swapcast.realtime.clip import Clip
 from swapcast.realtime.compositor import Compositor
-from swapcast.realtime.consent import uses_of
+from swapcast.realtime.consent import Use, uses_of
 from swapcast.realtime.control import controlled
 from swapcast.realtime.cover import Cover
 from swapcast.realtime.errors import SettingError, SwapcastError
 from swapcast.realtime.face_store import face_store
 from swapcast.realtime.governor import Governor
+from swapcast.realtime.identity import Identity
 from swapcast.realtime.installation import todays_payload
 from swapcast.realtime.listening import listening
 from swapcast.realtime.loop import convert, run
@@ -35,6 +36,7 @@ from swapcast.realtime.stages import FaceSwap
 from swapcast.realtime.stillness import Stillness, SwapsCrops
 from swapcast.realtime.swapper import Swapper
 from swapcast.realtime.tuned import choose
+from swapcast.realtime.whose import open_who, worn_faces
 from swapcast.realtime.window import WindowSink
 
 Say = Callable[[str], None]
@@ -186,10 +188,31 @@ def open_faces(
     cv2.setNumThreads(1)  # every stage has its own thread already
     names = [sink.name for sink in sinks]
     store, uses = face_store(), uses_of(names, commercial=settings.commercial)
-    face = store.find(settings.face, uses)
-    stack.enter_context(store.session(face, uses, names))
+    faces = [store.find(name, uses) for name in worn_faces(settings)]
+    for face in faces:
+        stack.enter_context(store.session(face, uses, names))
     clip = settings.source if isinstance(settings, Convert) else None
-    stack.callback(sign_recordings, names, face, clip, meter.notice)
+    stack.callback(sign_recordings, names, faces[0], clip, meter.notice)
+    first, *further = [_swapper(face, settings, uses, meter, stack) for face in faces]
+    analyse = stack.enter_context(
+        open_analyser(settings.detector, detached=detached, model=settings.detector_model)
+    )
+    swap = FaceSwap(
+        first,
+        Compositor(todays_payload(), _badge(settings)),
+        face_check(),
+        meter,
+        who=open_who(settings, store, meter, stack, detached=detached),
+        mode=settings.guard,
+        colours=[sink.colour for sink in sinks],
+        further=further,
+    )
+    return swap, analyse
+
+
+def _swapper(
+    face: Identity, settings: Engine, uses: Collection[Use], meter: Meter, stack: ExitStack
+) -> SwapsCrops:
     choice = choose(face.network, settings.provider, settings.threads, on_event=meter.notice)
     swapper = stack.enter_context(
         Swapper(
@@ -204,23 +227,11 @@ def open_faces(
     )
     for name, value in settings.slides().items():
         swapper.slide(name, value)
-    swaps: SwapsCrops = swapper
-    if isinstance(settings, Live) and settings.skip_still:
-        swaps = still = Stillness(swapper)
-        meter.counted["still"] = still.figures
-    analyse = stack.enter_context(
-        open_analyser(settings.detector, detached=detached, model=settings.detector_model)
-    )
-    swap = FaceSwap(
-        swaps,
-        Compositor(todays_payload(), _badge(settings)),
-        face_check(),
-        meter,
-        who=settings.who,
-        mode=settings.guard,
-        colours=[sink.colour for sink in sinks],
-    )
-    return swap, analyse
+    if not (isinstance(settings, Live) and settings.skip_still):
+        return swapper
+    still = Stillness(swapper)
+    meter.counted["still"] = still.figures
+    return still
 
 
 def governed(analyse: FaceAnalyser, meter: Meter) -> Governor | None:

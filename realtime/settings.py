@@ -11,6 +11,7 @@ from swapcast.realtime.badge_choice import BadgeCorner, BadgeStyle
 from swapcast.realtime.errors import SettingError
 from swapcast.realtime.guard import GuardMode
 from swapcast.realtime.supervisor import FOR_EVER
+from swapcast.realtime.who import WhoKind
 
 Several = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
@@ -21,8 +22,14 @@ class Engine:
 
     face: str = "demo"
     """Name of a kept face (`swapcast face list`) or the path of a .face pack."""
-    who: Literal["largest", "all"] = "largest"
-    """Whose face is swapped when several are in the picture."""
+    who: Literal["auto", "enrolled", "largest", "all", "map"] = "auto"
+    """Whose face is swapped: enrolled (the people of --reference, or those enrolled here), largest,
+    all, or map (see --map). auto: map or enrolled where people are known, otherwise largest."""
+    reference: Several = ()
+    """A picture of the person who is swapped, a folder of such pictures, or the name of somebody
+    enrolled here; may be given several times. Strangers are left as they are."""
+    map: Several = ()
+    """Who wears which face, as REFERENCE=FACE; may be given several times: anna.jpg=demo."""
     guard: GuardMode = "blur"
     """What is shown while a face that should be swapped cannot be: blur, freeze, slate, or pass,
     which shows the true face."""
@@ -57,6 +64,55 @@ class Engine:
         if self.threads < 1:
             raise SettingError(f"--threads is {self.threads}; it must be at least 1")
         self.slides()
+        self.kind_of_who(enrolled=True)
+
+    def pairs(self) -> dict[str, str]:
+        """Return which face each person of `map` wears, by the reference.
+
+        Raises
+        ------
+        SettingError
+            If one is not of the form REFERENCE=FACE, or is given twice.
+        """
+        pairs: dict[str, str] = {}
+        for one in self.map:
+            reference, _, face = one.rpartition("=")
+            if not reference or not face:
+                raise SettingError(
+                    f"--map {one!r} is not of the form REFERENCE=FACE, as a.jpg=demo"
+                )
+            if reference in pairs:
+                raise SettingError(f"--map gives {reference} two faces")
+            pairs[reference] = face
+        return pairs
+
+    def kind_of_who(self, *, enrolled: bool) -> WhoKind:
+        """Return whose face is swapped, with ``auto`` decided.
+
+        Parameters
+        ----------
+        enrolled : whether people are enrolled here
+
+        Raises
+        ------
+        SettingError
+            If the settings contradict each other, or nobody is known who could be recognised.
+        """
+        pairs = self.pairs()
+        if pairs and (self.reference or self.who not in ("auto", "map")):
+            raise SettingError("--map says who is swapped; leave out --reference and --who")
+        if self.reference and self.who not in ("auto", "enrolled"):
+            raise SettingError(f"--reference is for --who enrolled, not for {self.who}")
+        if self.who == "map" and not pairs:
+            raise SettingError("--who map needs who wears what: --map anna.jpg=demo")
+        if self.who == "enrolled" and not (self.reference or enrolled):
+            raise SettingError(
+                "--who enrolled needs to know who: give --reference PICTURE, "
+                "or enrol: swapcast face enroll NAME"
+            )
+        if self.who != "auto":
+            return self.who
+        return "map" if pairs else "enrolled" if self.reference or enrolled else "largest"
 
     def slides(self) -> dict[str, float]:
         """Return the sliders' values by name.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
@@ -11,10 +10,12 @@ from swapcast.realtime.check import Check
 from swapcast.realtime.compositor import Compositor, Paste
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.frame import Colour, Face, Frame, Picture, Points
-from swapcast.realtime.guard import Box, Guard, GuardMode, Verdict, same_place
+from swapcast.realtime.guard import Guard, GuardMode, Verdict
 from swapcast.realtime.loop import Finished
 from swapcast.realtime.meter import Meter
-from swapcast.realtime.swapper import Swapper
+from swapcast.realtime.places import Box
+from swapcast.realtime.stillness import SwapsCrops
+from swapcast.realtime.who import Largest, Roles, Who
 
 _UNDER = 3  # of five points: a hand may hide the others
 
@@ -24,34 +25,33 @@ class FaceSwap:
 
     Parameters
     ----------
-    swapper : Swapper
+    swapper : Swapper, or a Stillness about one
     compositor : Compositor
     check : looks at each frame once more before it leaves
     meter : Meter
-    who : whose face is swapped: the ``largest``, or ``all``
-        The largest keeps its role while it is there, and while it is lost and looked for, so that
-        somebody who steps nearer to the camera does not take the swap away.
+    who : says whose face is swapped; nothing given: the largest
     mode : what is shown where a face should be swapped and is not
     colours : what the sinks ask for; one full-frame pass each
+    further : swappers of further people, numbered from 1, if ``who`` gives them another face
     """
 
     def __init__(
         self,
-        swapper: Swapper,
+        swapper: SwapsCrops,
         compositor: Compositor,
         check: Check,
         meter: Meter,
         *,
-        who: Literal["largest", "all"] = "largest",
+        who: Who | None = None,
         mode: GuardMode = "blur",
         colours: Sequence[Colour | None] = (None,),
+        further: Sequence[SwapsCrops] = (),
     ) -> None:
-        self._swapper, self._compositor, self._check = swapper, compositor, check
+        self._swappers, self._compositor, self._check = (swapper, *further), compositor, check
         self._meter = meter
-        self._who, self._mode = who, mode
+        self._who, self._mode = who or Largest(), mode
         self._colours = tuple(dict.fromkeys(colours))
-        self._guard = Guard(strangers=who == "largest")
-        self._wearer = -1
+        self._guard = Guard(strangers=self._who.doubts)
         self._size = (0, 0)
         self._shown: dict[Colour | None, Picture] = {}
         self._guarding = False
@@ -59,36 +59,37 @@ class FaceSwap:
     @property
     def provider(self) -> str:
         """What computes the swap."""
-        return self._swapper.provider
+        return self._swappers[0].provider
 
     @property
     def precision(self) -> str:
         """The number format of the swap."""
-        return self._swapper.precision
+        return self._swappers[0].precision
 
     def restart(self) -> None:
         """Forget what was seen: the whole picture is covered until it is known again."""
         self._guard.forget()
-        self._swapper.restart()
+        self._who.restart()
+        for swapper in self._swappers:
+            swapper.restart()
 
     def __call__(self, frame: Frame, faces: tuple[Face, ...] | None) -> Finished:
         """Finish one frame; without ``faces`` nobody knows where they are."""
         if (frame.width, frame.height) != self._size:
             self._size = (frame.width, frame.height)
             self._guard.forget()
-        chosen = self._choose(faces or ())
+        roles = self._who(frame, faces or (), self._guard)
         pastes: list[Paste] = []
         swapped: list[Face] = []
         failed: list[Face] = []
-        for face in chosen:
+        for face, number in roles.wearers:
             try:
-                pastes.append(self._swap(frame, face))
+                pastes.append(self._swap(frame, face, self._swappers[number]))
                 swapped.append(face)
             except ModelError as error:
                 self._meter.event(f"a face could not be swapped: {error}")
                 failed.append(face)
-        others = [one for one in faces or () if not any(one is face for face in chosen)]
-        verdict = self._judge(frame, swapped, failed, others, pastes, analysed=faces is not None)
+        verdict = self._judge(frame, swapped, failed, roles, pastes, analysed=faces is not None)
         self._note(bool(verdict.regions))
         with self._meter.timing("composite"):
             pictures = self._finish(frame, pastes, verdict.regions)
@@ -96,25 +97,8 @@ class FaceSwap:
             pictures, len(swapped), verdict.guarded, verdict.untouched, verdict.undecided
         )
 
-    def _choose(self, faces: tuple[Face, ...]) -> tuple[Face, ...]:
-        if self._who == "all" or not faces:
-            return faces
-        for face in faces:
-            if face.track == self._wearer:
-                return (face,)
-        searching = self._guard.searching
-        if searching:
-            # The wearer is out of sight: it is whoever turns up there, or is new in the picture.
-            here = [face for face in faces if any(same_place(face.box, box) for box in searching)]
-            faces = tuple(here or [f for f in faces if not self._guard.is_stranger(f)])
-            if not faces:
-                return ()
-        largest = max(faces, key=lambda face: float(_area(face.box)))
-        self._wearer = largest.track
-        return (largest,)
-
-    def _swap(self, frame: Frame, face: Face) -> Paste:
-        swapper, compositor, timing = self._swapper, self._compositor, self._meter.timing
+    def _swap(self, frame: Frame, face: Face, swapper: SwapsCrops) -> Paste:
+        compositor, timing = self._compositor, self._meter.timing
         if not (np.isfinite(face.landmarks).all() and np.isfinite(face.points).all()):
             raise ModelError("nobody knows where it is")
         affine = crop_affine(face.points, swapper.template, swapper.size)
@@ -130,7 +114,7 @@ class FaceSwap:
         frame: Frame,
         swapped: Sequence[Face],
         failed: Sequence[Face],
-        others: Sequence[Face],
+        roles: Roles,
         pastes: Sequence[Paste],
         *,
         analysed: bool,
@@ -140,9 +124,11 @@ class FaceSwap:
             with self._meter.timing("check"):
                 hits = self._check.hits(frame)
                 verdict = self._guard(
-                    *(swapped, failed, others, hits),
+                    *(swapped, failed, roles.others, hits),
                     look=lambda hit: self._check.look(frame, hit),
                     worn=lambda points: any(_under(paste, points) for paste in pastes),
+                    unknown=roles.unknown,
+                    strangers=roles.strangers,
                 )
         except ModelError as error:
             self._meter.event(f"a frame could not be checked: {error}")
@@ -180,7 +166,3 @@ def _under(paste: Paste, points: Points) -> bool:
     places = np.rint(transform(invert(paste.affine), points)).astype(np.intp)
     inside = places[((places >= 0) & (places < size)).all(1)]
     return bool(np.count_nonzero(paste.mask[inside[:, 1], inside[:, 0]] > 0.5) >= _UNDER)
-
-
-def _area(box: Box) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))

@@ -7,8 +7,9 @@ import pytest
 
 from swapcast.realtime.detector import Detection
 from swapcast.realtime.frame import Face
-from swapcast.realtime.guard import Guard, covers
+from swapcast.realtime.guard import Guard
 from swapcast.realtime.landmarks import Landmarks
+from swapcast.realtime.places import covers
 
 POINTS = np.float32([[0.3, 0.35], [0.7, 0.35], [0.5, 0.55], [0.35, 0.75], [0.65, 0.75]])
 

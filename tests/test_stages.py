@@ -12,6 +12,7 @@ from swapcast.realtime.landmarks import Landmarks
 from swapcast.realtime.meter import Meter
 from swapcast.realtime.stages import FaceSwap
 from swapcast.realtime.synthetic import Synthetic
+from swapcast.realtime.who import Everybody, Largest
 
 
 class Green:
@@ -145,7 +146,7 @@ def test_frozen_the_last_good_picture_stays():
 
 def test_somebody_nearer_to_the_camera_does_not_take_the_swap_away():
     check = Knows()
-    swap = stage(check=check, who="largest")
+    swap = stage(check=check, who=Largest())
     guarded = []
     for number, frame in enumerate(frames(8)):
         wearer, other = face_in(frame, track=1, scale=0.5), face_in(frame, track=2, scale=1.0)
@@ -160,7 +161,7 @@ def test_somebody_nearer_to_the_camera_does_not_take_the_swap_away():
 
 def test_while_the_wearer_is_lost_a_known_stranger_does_not_get_the_swap():
     check = Knows()
-    swap = stage(check=check, who="largest")
+    swap = stage(check=check, who=Largest())
     for number, frame in enumerate(frames(8)):
         wearer, other = face_in(frame, track=1, scale=0.5), face_in(frame, track=2, scale=1.0)
         check.more = (wearer,)
@@ -213,4 +214,4 @@ def test_a_face_without_a_place_covers_everything():
 def test_everybody_is_swapped_when_asked():
     (frame,) = frames()
     pair = (face_in(frame, 1, scale=0.5), face_in(frame, 2, shift=60, scale=0.5))
-    assert stage(who="all")(frame, pair).swapped == 2
+    assert stage(who=Everybody())(frame, pair).swapped == 2
