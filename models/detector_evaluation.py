@@ -37,18 +37,24 @@ GLASSES = {f"{number:03}" for number in _PORTRAITS} | {f"{number:04}" for number
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What is judged by what."""
+class Sets:
+    """What is judged by."""
 
     data: Path
     """Folder with clips, faces_ai, faces_real_cc0 and models."""
-    network: Path
-    """ONNX file of the detector."""
     cache: Path
     """Folder for the faceless pictures; made at the first run."""
-    threshold: float = 0.5
     every: int = 1
     """Judge each so-many-th frame and picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Sets):
+    """What is judged by what: the network alone, without the second look of the product."""
+
+    network: Path
+    """ONNX file of the detector."""
+    threshold: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ class Found:
 
 
 class Network:
-    """A detector run as in the product: the long side is shrunk to 320 pixels."""
+    """A detector run as in the product at its first look: the long side is 320 pixels."""
 
     def __init__(self, file: Path, threshold: float) -> None:
         options = onnxruntime.SessionOptions()
@@ -168,8 +174,8 @@ def judge(pictures: Iterable[Marked], detect: Callable[[Pixels], Rows]) -> Found
     return Found(count, faces, found, frames_found, frames, seen, false, *means)
 
 
-def evaluate(settings: Evaluation) -> dict[str, object]:
-    """Judge a network; return and log what came out.
+def evaluate(settings: Sets, detect: Callable[[Pixels], Rows]) -> dict[str, object]:
+    """Judge a detector; return and log what came out.
 
     Raises
     ------
@@ -177,7 +183,6 @@ def evaluate(settings: Evaluation) -> dict[str, object]:
         If data is missing.
     """
     data, every = settings.data, settings.every
-    detect = Network(settings.network, settings.threshold)
     teacher = Teacher(data / "models/yunet/yunet_n_dynamic.onnx")
     result: dict[str, object] = {}
 
@@ -233,4 +238,5 @@ def judge_faceless(files: list[Path], detect: Callable[[Pixels], Rows]) -> dict[
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    log.info(json.dumps(evaluate(tyro.cli(Evaluation))))
+    chosen = tyro.cli(Evaluation)
+    log.info(json.dumps(evaluate(chosen, Network(chosen.network, chosen.threshold))))

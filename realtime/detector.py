@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from swapcast.export.runners import Provider, Runner, RunnerError, open_runner
 from swapcast.kernels.colour import rgb_from_yuv
+from swapcast.kernels.geometry import transform
 from swapcast.kernels.grids import collect, suppress
 from swapcast.kernels.shrink import Spans, shrink, spans
 from swapcast.kernels.warp import sample
@@ -21,9 +22,19 @@ from swapcast.realtime.runner import OpenNetwork, SteadyRunner
 LONG_SIDE = 320
 """Pixels of the small picture's longer side, in which faces are looked for."""
 
+DOUBTFUL, SURE = 0.15, 0.7
+"""Scores between which a place is looked at again from near.
+
+They and `DENIED` belong to the bundled weights; assets/detector.md says how they were chosen.
+"""
+
+DENIED = 0.3
+"""What scores less from near is no face, however it scored before."""
+
 _STRIDES = (8, 16, 32)
 _NEAR = 128, 128  # pixels of the picture of one place, seen from near
 _FILLS = 0.45  # of which a face takes so much
+_LOOKS = 3  # doubtful places of one frame that are looked at from near, at most
 _MOST = 256  # cells that may see a face before they are reduced to one a face
 
 
@@ -70,6 +81,17 @@ class _Small:
         """float32 [14]: frame pixels per small pixel, for the box and the points."""
 
 
+def _shared(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Return the common over the joint area of two boxes."""
+    common = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
+    areas = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod()
+    return float(common / max(areas - common, 1e-6))
+
+
+def _logit(score: float) -> float:
+    return math.log(score / (1 - score))
+
+
 def _shorter(length: int, step: float) -> int:
     return max(1, int(length / step + 0.5))
 
@@ -87,6 +109,11 @@ class Detector:
         Faces with a smaller score are not reported.
     overlap : float, 0…1
         Boxes that share more of their joint area than this are one face.
+    doubtful, sure : float, 0…1
+        Places that score at least ``doubtful`` but less than ``sure`` are looked at again from
+        near, up to three a frame: one below the threshold becomes a face if it reaches it there,
+        one above stays a face unless it scores less than `DENIED`. No second look without
+        ``doubtful``, or if it is no less than ``threshold``.
     long_side : callable
         Gives the small picture's longer side for frames of one width and height, in pixels.
 
@@ -102,6 +129,8 @@ class Detector:
         *,
         threshold: float = 0.5,
         overlap: float = 0.4,
+        doubtful: float | None = None,
+        sure: float = SURE,
         long_side: Callable[[int, int], int] = lambda *_: LONG_SIDE,
     ) -> None:
         shapes = list(runner.shapes.items())
@@ -115,7 +144,10 @@ class Detector:
         self._runner, self._name = runner, shapes[0][0]
         height, width = shapes[0][1][2:]
         self._shape = (height, width) if height > 1 else None
-        self._logit, self._overlap = math.log(threshold / (1 - threshold)), overlap
+        self._threshold, self._overlap = threshold, overlap
+        again = doubtful is not None and doubtful < threshold
+        self._least = doubtful if again else threshold
+        self._sure = sure if again else threshold
         self._long_side = long_side
         self._small: dict[tuple[int, int], _Small] = {}
         self._colours: dict[Colour, NDArray[np.float32]] = {}
@@ -134,9 +166,25 @@ class Detector:
         grids = self._runner(self._inputs(small))
         count = 0
         for grid, stride in zip(grids, _STRIDES, strict=True):
-            count = collect(grid[0], stride, self._logit, count, self._found)
+            count = collect(grid[0], stride, _logit(self._least), count, self._found)
         count = suppress(self._found, count, self._overlap, self._spare)
-        return tuple(self._detection(row, small) for row in self._found[:count])
+        faces = [self._detection(row, small) for row in self._found[:count]]
+        if faces and faces[-1].score < self._sure:
+            faces = self._looked_at(frame, faces)
+        return tuple(faces)
+
+    def _looked_at(self, frame: Frame, faces: list[Detection]) -> list[Detection]:
+        """Keep what is a face from near, and what was one already and is not denied from near."""
+        kept = [face for face in faces if face.score >= self._sure]
+        for face in faces[len(kept) :][:_LOOKS]:
+            closer = self._from_near(frame, face.box, DENIED)
+            if closer is None:
+                continue
+            seen = face if face.score >= self._threshold else closer
+            known = any(_shared(seen.box, other.box) > self._overlap for other in kept)
+            if seen.score >= self._threshold and not known:
+                kept.append(seen)
+        return sorted(kept, key=lambda face: -face.score)
 
     def near(self, frame: Frame, box: NDArray[np.float32]) -> float:
         """Look at one place from near, and say how sure it is that a face fills this box, 0…1.
@@ -147,6 +195,13 @@ class Detector:
         box : float32 [4]
             Left, top, right, bottom in luma pixels.
         """
+        closer = self._from_near(frame, box, self._least)
+        return closer.score if closer else 0.0
+
+    def _from_near(
+        self, frame: Frame, box: NDArray[np.float32], threshold: float
+    ) -> Detection | None:
+        """Return the surest face of about this place and size, if it reaches the threshold."""
         height, width = self._near.shape[2:]
         scale = float((box[2:] - box[:2]).max()) / (_FILLS * min(height, width))
         centre, middle = (box[:2] + box[2:]) / 2, np.array([width - 1, height - 1]) / 2
@@ -155,16 +210,20 @@ class Detector:
             *(frame.y, frame.u, frame.v, frame.width, frame.height),
             *(self._colour(frame.colour), affine, 1.0, 0.0, self._near[0]),
         )
-        count, sure = 0, 0.0
+        count, best = 0, -1
         grids = self._runner({self._name: self._near})
         for grid, stride in zip(grids, _STRIDES, strict=True):
-            count = collect(grid[0], stride, self._logit, count, self._found)
-        for row in self._found[:count]:
+            count = collect(grid[0], stride, _logit(threshold), count, self._found)
+        for number, row in enumerate(self._found[:count]):
             off = np.abs((row[1:3] + row[3:5]) / 2 - middle).max()
             share = float(row[3] - row[1]) / (_FILLS * width)
-            if off < 0.2 * width and 0.5 < share < 2:
-                sure = max(sure, float(row[0]))
-        return sure
+            here = off < 0.2 * width and 0.5 < share < 2
+            if here and (best < 0 or row[0] > self._found[best, 0]):
+                best = number
+        if best < 0:
+            return None
+        places = transform(affine, self._found[best, 1:].reshape(7, 2)).astype(np.float32)
+        return Detection(places[:2].ravel(), float(self._found[best, 0]), places[2:])
 
     def _colour(self, colour: Colour) -> NDArray[np.float32]:
         if colour not in self._colours:
@@ -205,6 +264,7 @@ def detector(
     *,
     provider: Provider = "cpu",
     threshold: float = 0.5,
+    doubtful: float = DOUBTFUL,
     name: str = "the detector",
     long_side: Callable[[int, int], int] = lambda *_: LONG_SIDE,
     open_network: OpenNetwork = open_runner,
@@ -214,7 +274,7 @@ def detector(
     Parameters
     ----------
     provider : what computes
-    threshold, long_side : as of `Detector`
+    threshold, doubtful, long_side : as of `Detector`
     name : what messages call it
     open_network : loads the network
 
@@ -228,6 +288,6 @@ def detector(
         raise ModelError("the package lacks detector.onnx; install swapcast again")
     try:
         runner = SteadyRunner(name, asset.read_bytes(), provider, open_network=open_network)
-        return Detector(runner, threshold=threshold, long_side=long_side)
+        return Detector(runner, threshold=threshold, doubtful=doubtful, long_side=long_side)
     except RunnerError as error:
         raise ModelError(str(error)) from error
