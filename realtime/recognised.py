@@ -33,7 +33,7 @@ GONE = 0.15
 
 _LEAST, _MOST = 2, 5  # looks that must agree; looks that are kept
 _WEARER_EVERY, _STRANGER_EVERY = 12, 4  # frames between two looks at a face that is decided
-_SILENCE = 30  # frames without any answer after which no stranger is trusted
+_SILENCE = 30  # frames for which a question may be unanswered; then no stranger is trusted
 _KEPT = 90  # frames for which a track that is out of sight is remembered
 _MISSED = 3  # frames out of sight after which a stranger must be recognised anew
 _JUMP = 0.6  # of its size, that a stranger's face may move from one frame to the next
@@ -100,12 +100,14 @@ class Recognised:
         self._looks = looks
         self._swappers = tuple(swappers) or (0,) * len(references)
         self._known: dict[int, _Known] = {}
-        self._frame = self._answered = 0
+        self._frame = 0
+        self._unanswered: int | None = None
         self._waiting = wait
 
     def restart(self) -> None:
         """Forget who was who; everybody is covered until recognised again."""
         self._known.clear()
+        self._unanswered = None
         self._looks.restart()
 
     def __call__(self, frame: Frame, faces: Sequence[Face], guard: Guard) -> Roles:
@@ -129,14 +131,10 @@ class Recognised:
             del self._known[track]
 
     def _learn(self) -> None:
-        answers = self._looks.answers()
-        if answers is None:
-            if self._looks.busy and self._frame - self._answered > _SILENCE:
-                self._mistrust()
-            return
+        answers = self._looks.answers() or ()
         if answers:
-            self._answered = self._frame
-        elif self._frame - self._answered > _SILENCE:
+            self._unanswered = None
+        elif self._unanswered is not None and self._frame - self._unanswered > _SILENCE:
             self._mistrust()
         for seen in answers:
             known = self._known.get(seen.track)
@@ -159,7 +157,6 @@ class Recognised:
             if self._frame - known.looked > every and recognisable(face.points):
                 due.append((known.who != UNKNOWN, known.looked, face))
         if not due:
-            self._answered = self._frame if not self._looks.busy else self._answered
             return
         due.sort(key=lambda one: one[:2])
         # One face a frame keeps the others' knowledge fresh; who is unknown cannot wait.
@@ -167,6 +164,8 @@ class Recognised:
         picked = urgent or [due[0][2]]
         for face in picked:
             self._known[face.track].looked = self._frame
+        if self._unanswered is None:
+            self._unanswered = self._frame
         self._looks.ask(frame, picked)
 
     def _roles(self, faces: Sequence[Face]) -> Roles:
