@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import (
-    CalibrationDataReader,
     QuantFormat,
     QuantType,
     quantize_static,
@@ -26,11 +25,14 @@ class QuantiseError(Exception):
     """A network that cannot be quantised. The text says why."""
 
 
-class _Recorded(CalibrationDataReader):
+class _Recorded:
+    """Gives one input after the other, as ONNX Runtime's calibration asks for them."""
+
     def __init__(self, recorded: Sequence[Inputs]) -> None:
         self._left: Iterator[Inputs] = iter(recorded)
 
     def get_next(self) -> Inputs | None:
+        """Return the next input; None at the end."""
         return next(self._left, None)
 
 
