@@ -34,8 +34,8 @@ def looks(presence, points=None):
     return lambda hit: Landmarks(points, np.ones(68, np.float32), presence)
 
 
-def judge(guard, *, swapped=(), failed=(), others=(), hits=(), presence=0.0):
-    return guard(swapped, failed, others, hits, looks(presence))
+def judge(guard, *, swapped=(), failed=(), others=(), hits=(), presence=0.0, **known):
+    return guard(swapped, failed, others, hits, looks(presence), **known)
 
 
 def settled(guard=None, **settings):
@@ -245,3 +245,37 @@ def test_a_swap_that_sits_a_little_off_counts_only_if_a_closer_look_agrees(off, 
     landmarks[30], landmarks[48], landmarks[54] = wearer.points[2:]
     verdict = guard([wearer], [], [], [hit(115, 110)], looks(0.99, landmarks + np.float32(off)))
     assert covered(verdict, box(115, 110)) != counts
+
+
+def test_a_face_of_which_nobody_knows_whose_it_is_is_covered_and_counted_apart():
+    guard = settled(strangers=False)
+    unknown = face(300, 100, track=2)
+    sights = {"swapped": [face(100, 100)], "hits": [hit(100, 100), hit(300, 100)]}
+    for _ in range(40):
+        verdict = judge(guard, **sights, presence=0.99, unknown=[unknown])
+        assert covered(verdict, box(300, 100))
+        assert (verdict.guarded, verdict.undecided, verdict.untouched) == (0, 1, 0)
+
+
+def test_a_recognised_stranger_is_left_alone_from_the_first_frame_on():
+    guard = settled(strangers=False)
+    sights = {"swapped": [face(100, 100)], "hits": [hit(100, 100), hit(300, 100)]}
+    verdict = judge(guard, **sights, presence=0.99, strangers=[face(300, 100, track=2)])
+    assert verdict.regions == ()
+    assert verdict.untouched == 1
+
+
+def test_where_a_stranger_was_is_covered_soon_after_the_tracker_lost_them():
+    guard = settled(strangers=False)
+    sights = {"swapped": [face(100, 100)], "hits": [hit(100, 100), hit(300, 100)]}
+    judge(guard, **sights, presence=0.99, strangers=[face(300, 100, track=2)])
+    shown = [not covered(judge(guard, **sights, presence=0.99), box(300, 100)) for _ in range(8)]
+    assert shown == [True] * 3 + [False] * 5
+
+
+def test_a_stranger_who_is_doubted_again_is_covered_at_once():
+    guard = settled(strangers=False)
+    sights = {"swapped": [face(100, 100)], "hits": [hit(100, 100), hit(300, 100)]}
+    judge(guard, **sights, presence=0.99, strangers=[face(300, 100, track=2)])
+    verdict = judge(guard, **sights, presence=0.99, unknown=[face(300, 100, track=2)])
+    assert covered(verdict, box(300, 100))
