@@ -143,6 +143,7 @@ def _base(student: Student, checkpoint: Checkpoint) -> bytes:
             weight, bias = (
                 part.detach().numpy() for part in (layer.style.weight, layer.style.bias)
             )
+            weight = weight * student.generator.spread
             proto.graph.initializer.append(
                 numpy_helper.from_array(weight.astype(np.float16), f"{name}.style.weight")
             )
@@ -157,7 +158,7 @@ def _reader(student: Student, checkpoint: Checkpoint) -> bytes:
     proto = to_proto(student.portraits, {"portrait": torch.zeros(1, 3, VIEW, VIEW)}, ["vector"])
     halve_weights(proto)
     more = {"template": VIEW_TEMPLATE, "length": student.settings.vector}
-    return _told(proto, "portraits", VIEW, checkpoint, more)
+    return _told(proto, "embedder", VIEW, checkpoint, more)
 
 
 def _told(

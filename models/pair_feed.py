@@ -59,6 +59,17 @@ class PairBatch:
     points: Tensor
     """float32 [n, 5, 2]: eyes, nose tip, mouth corners in ``target``, (x, y) in pixels."""
 
+    def window(self, left: int, top: int, side: int) -> "PairBatch":
+        """Return a square part of the crops."""
+
+        def part(pictures: Tensor) -> Tensor:
+            cut = pictures[:, :, top : top + side, left : left + side]
+            return cut.contiguous(memory_format=torch.channels_last)
+
+        moved = self.points - self.points.new_tensor([left, top])
+        pictures = (self.driver, self.target, self.face, self.features)
+        return PairBatch(*map(part, pictures), self.views, moved)
+
     def align(self, pictures: Tensor) -> Tensor:
         """Cut portraits out of crops, float32 [n, 3, size, size]; 112 px, ``arcface_112_v2``."""
         return align(pictures, self.points)
@@ -162,7 +173,7 @@ class PairFeed:
 
         def planar(pictures: NDArray[Any]) -> Tensor:
             tensor = torch.from_numpy(pictures).to(self._device).permute(0, 3, 1, 2)
-            return tensor.float().div_(255)  # stays channels last in memory
+            return tensor / 255  # stays channels last in memory
 
         marked = planar(marks)
         return PairBatch(

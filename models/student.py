@@ -63,6 +63,11 @@ class StudentSettings(ModelSettings):
     """How much more than the rest of the face eyes and mouth count."""
     outside: float = 0.05
     """How much what lies off the face counts."""
+    window: int = 160
+    """Side of the part of the crop that most batches show, pixels: half the time, nearly all of
+    the face. A convolution does not mind."""
+    whole: int = 4
+    """One batch in so many shows the whole crop."""
 
     def __post_init__(self) -> None:
         if len(self.blocks) != len(self.widths):
@@ -151,6 +156,7 @@ class Generator(nn.Module):
     def __init__(self, settings: StudentSettings, length: int) -> None:
         super().__init__()
         widths, blocks = settings.widths, settings.blocks
+        self.spread = math.sqrt(length)  # unit vectors have small numbers, which teach slowly
         # 6×6 with stride 2 is a 3×3 convolution over 2×2 pixels laid side by side.
         self.stem = nn.Conv2d(3, widths[0], 6, stride=2, padding=2)
         self.down = nn.ModuleList(
@@ -165,7 +171,12 @@ class Generator(nn.Module):
         nn.init.normal_(self.out.weight, std=0.02)
 
     def forward(self, crops: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """Return faces float32 [n, 3, size, size], RGB, about 0…1, and masks' logits [n, 1, …]."""
+        """Return faces float32 [n, 3, size, size], RGB, about 0…1, and masks' logits [n, 1, …].
+
+        What comes out is added to the crop: light, tone and all that lies before the face are there
+        already.
+        """
+        vectors = self.spread * vectors
         x = self.stem(2 * crops - 1)
         skips = []
         for down in self.down:
@@ -176,7 +187,7 @@ class Generator(nn.Module):
         for up, skip in zip(self.up, reversed(skips), strict=True):
             x = up(x, skip, vectors)
         made = F.pixel_shuffle(self.out(F.leaky_relu(x, SLOPE)), 2).float()
-        return made[:, :3] + 0.5, made[:, 3:]
+        return crops + made[:, :3], made[:, 3:]
 
 
 class Portraits(nn.Module):
@@ -221,14 +232,13 @@ class Portraits(nn.Module):
         return self
 
     def forward(self, views: Tensor) -> Tensor:
-        """Return float32 [n, vector], of length √vector, for float32 [n, 3, 112, 112], 0…1."""
+        """Return float32 [n, vector], of length 1, for float32 [n, 3, 112, 112], RGB, 0…1."""
         read = [self.layers(2 * views - 1).float()]
         if self.recogniser is not None:
             with torch.no_grad():
                 known = self.recogniser(views)
             read.append(known * math.sqrt(known.shape[1]))
-        mixed = self.mix(torch.cat(read, 1)).float()
-        return F.normalize(mixed, dim=1) * math.sqrt(mixed.shape[1])
+        return F.normalize(self.mix(torch.cat(read, 1)).float(), dim=1)
 
 
 class Student(PairModel):
@@ -276,9 +286,13 @@ class Student(PairModel):
     def losses(self, batches: Mapping[str, PairBatch], player: str, step: int) -> dict[str, Tensor]:
         """Compare the faces that are made with the exact ones."""
         (batch,) = batches.values()
+        whole = step % self.settings.whole == 0 or self.settings.window >= self.size
+        if not whole:
+            left, top = torch.randint(self.size - self.settings.window + 1, (2,)).tolist()
+            batch = batch.window(left, top, self.settings.window)
         face, mask = self.generator(batch.driver, self.portraits(batch.views))
         parts = compare(face, mask, batch, self.settings)
-        if self._teacher:
+        if self._teacher and whole:
             parts["identity"] = self.settings.identity * self._unlike(face, batch)
         return parts
 
@@ -296,7 +310,7 @@ class Student(PairModel):
         Parameters
         ----------
         crops : float32 [n, 3, size, size], RGB, 0…1
-        vectors : float32 [n, length] of `Portraits`
+        vectors : float32 [n, length], of length 1, of `Portraits`
         """
         face, mask = self.generator(crops, vectors)
         return Made(face.clamp(0, 1), mask.sigmoid())
@@ -312,7 +326,8 @@ class Baked(nn.Module):
     Parameters
     ----------
     student : is copied
-    vector : float32 [1, length]; None: the convolutions as they were learned, for `bake` to change
+    vector : float32 [1, length], of length 1
+        None: the convolutions as they were learned, for the live product to bake.
     """
 
     def __init__(self, student: Student, vector: Tensor | None) -> None:
@@ -321,7 +336,7 @@ class Baked(nn.Module):
         for layer in self.generator.modules():
             if isinstance(layer, Modulated):
                 if vector is not None:
-                    layer.bake(vector)
+                    layer.bake(self.generator.spread * vector)
                 del layer.style
 
     def forward(self, crop: Tensor) -> tuple[Tensor, Tensor]:

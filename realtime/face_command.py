@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import tyro
@@ -10,6 +9,7 @@ import tyro
 from swapcast.realtime.consent import ConsentRecord
 from swapcast.realtime.enrol_command import Enroll
 from swapcast.realtime.errors import SwapcastError
+from swapcast.realtime.face_command_add import Add
 from swapcast.realtime.face_command_consent import Record, Records, Revocations, Revoke, Sign
 from swapcast.realtime.face_command_data import Delete, ExportData, Import, Log
 from swapcast.realtime.face_store import FaceStore, face_store
@@ -48,20 +48,7 @@ class Show:
 
     def __call__(self, store: FaceStore, say: Say) -> None:
         """Say all there is to know."""
-        say(_about(store.find(self.name)))
-
-
-@dataclass(frozen=True)
-class Add:
-    """Keep a .face pack. The first key seen for a person is trusted from then on."""
-
-    pack: tyro.conf.Positional[Path]
-    trust: str = ""
-    """Fingerprint of a further key, which you compared with its holder."""
-
-    def __call__(self, store: FaceStore, say: Say) -> None:
-        """Keep it and say what it is."""
-        say(_about(store.add(self.pack, trust=self.trust)))
+        say(about_face(store.find(self.name)))
 
 
 @dataclass(frozen=True)
@@ -110,7 +97,8 @@ def _line(face: Identity) -> str:
     return f"{face.name:<16} {face.consent.kind:<10} {face.consent.subject}{ends}"
 
 
-def _about(face: Identity) -> str:
+def about_face(face: Identity) -> str:
+    """Return all there is to know of a face, as rows of a table."""
     rows = {
         **record_rows(face.consent),
         "signed by": fingerprint(face.public_key),

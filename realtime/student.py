@@ -28,11 +28,12 @@ from swapcast.realtime.weights import Weight, find_metadata, find_weights
 KIND = "student"
 BUNDLED = "student.onnx"
 READER = "portraits.onnx"
+"""Reads vectors from portraits; a network that `swapcast.realtime.embedding` runs."""
 
 _STYLE = ".style.weight"
 
 Vector = NDArray[np.float32]
-"""float32 [length]."""
+"""float32 [length], of length 1."""
 
 
 @dataclass(frozen=True)
