@@ -88,11 +88,17 @@ def judged(data: Path, pictures: Path, every: int, find: Detect) -> dict[str, ob
         evaluate,
     )
 
+    return evaluate(Sets(data=data, cache=pictures, every=every), rows_of(find))
+
+
+def rows_of(find: Detect) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Let ``find`` look at RGB pictures and answer in rows of score, box and five points."""
+
     def rows(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         found = [[face.score, *face.box, *face.points.ravel()] for face in find(_frame(picture))]
         return np.array(found, np.float32).reshape(-1, 15)
 
-    return evaluate(Sets(data=data, cache=pictures, every=every), rows)
+    return rows
 
 
 def _frame(picture: NDArray[np.uint8]) -> Frame:

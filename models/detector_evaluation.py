@@ -97,7 +97,7 @@ class Network:
         height, width = picture.shape[:2]
         step = max(height, width) / 320
         rows, columns = max(1, int(height / step + 0.5)), max(1, int(width / step + 0.5))
-        shape = (32 * -(-rows // 32), 32 * -(-columns // 32))
+        shape = (16 * -(-rows // 16), 16 * -(-columns // 16))
         image = np.zeros((1, 3, *shape), np.float32)
         small = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA)
         image[0, :, :rows, :columns] = small.transpose(2, 0, 1) / np.float32(255)
@@ -123,12 +123,13 @@ def overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float3
     return np.asarray(shared / (first[:, None] + second - shared + 1e-6), np.float32)
 
 
-def small_faces(marked: Iterable[Marked]) -> Iterator[Marked]:
+def small_faces(marked: Iterable[Marked], seed: int = 40_000_003) -> Iterator[Marked]:
     """Shrink pictures until the surest face is 40 to 56 pixels high in a frame of 640 by 480.
 
-    The rest of the frame is filled with the picture itself, stretched and blurred.
+    The rest of the frame is filled with the picture itself, stretched and blurred. Sizes and
+    places belong to the seed.
     """
-    random = np.random.default_rng(40_000_003)
+    random = np.random.default_rng(seed)
     for picture, faces in marked:
         if not len(faces) or faces[0, 14] <= 0.75:
             continue

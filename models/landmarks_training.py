@@ -5,15 +5,15 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import torch
 import tyro
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swapcast.models.landmarks import LandmarkConfig, LandmarkModel
@@ -23,7 +23,9 @@ from swapcast.models.landmarks_data import (
     Sample,
     clip_pictures,
     faceless,
+    marked,
     read_picture,
+    rendered,
     samples,
     stored,
 )
@@ -51,6 +53,8 @@ class Gather:
     """Folder for the arrays."""
     turns: int = 6
     """Further views of each picture; clips get a third of it for each frame."""
+    rendered: Path | None = None
+    """Folder of renders by `render_sets`, to be marked by the teacher as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,8 @@ class Train:
     """Folder of ``*.npz`` with exact landmarks: images, landmarks, visibility."""
     run: Path
     """Folder of checkpoints."""
+    start: Path | None = None
+    """ONNX file whose weights to begin with, as `swapcast.export.landmarks` wrote it."""
     minutes: float = 60
     """Training time in all, over restarts."""
     samples: int = 64
@@ -87,6 +93,9 @@ def gather(settings: Gather) -> None:
         pictures = list(clip_pictures(clip))
         found += samples(iter(pictures), teacher, faces, settings.turns // 3)
         empty += [patch for picture in pictures[::5] for patch in faceless(picture, teacher, 2)]
+    if settings.rendered is not None:
+        answers = (marked(*one[:2], teacher, faces) for one in rendered(settings.rendered))
+        found += [answer for answer in answers if answer is not None]
     settings.out.mkdir(parents=True, exist_ok=True)
     np.save(settings.out / "pictures.npy", np.stack([sample.picture for sample in found]))
     np.save(settings.out / "landmarks.npy", np.stack([sample.landmarks for sample in found]))
@@ -95,11 +104,11 @@ def gather(settings: Gather) -> None:
     _log.info("%d faces, %d pictures without one", len(found), len(empty))
 
 
-def load_pool(folder: Path, rendered: Path | None) -> Pool:
+def load_pool(folder: Path, renders: Path | None) -> Pool:
     """Read what ``gather`` made, and renders with exact landmarks."""
     names = ("pictures", "landmarks", "visible", "backgrounds")
     pictures, landmarks, visible, backgrounds = (np.load(folder / f"{name}.npy") for name in names)
-    more = [] if rendered is None else list(_rendered(rendered))
+    more = [] if renders is None else [stored(*one) for one in rendered(renders)]
     if more:
         pictures = np.concatenate([pictures, np.stack([sample.picture for sample in more])])
         landmarks = np.concatenate([landmarks, np.stack([sample.landmarks for sample in more])])
@@ -107,21 +116,61 @@ def load_pool(folder: Path, rendered: Path | None) -> Pool:
     return Pool(pictures, landmarks, visible, backgrounds)
 
 
-def _rendered(folder: Path) -> Iterator[Sample]:
-    for file in sorted(folder.glob("*.npz")):
-        with np.load(file) as kept:
-            images, landmarks, visible = kept["images"], kept["landmarks"], kept["visibility"]
-        for image, points, seen in zip(images, landmarks, visible, strict=True):
-            bgr = np.ascontiguousarray(image[:, :, ::-1])
-            yield stored(bgr, points.astype(np.float32), (seen > 0).astype(np.uint8))
+def load_exported(model: LandmarkModel, file: Path) -> None:
+    """Fill ``model`` with the weights of an exported one, whose filters hold the batch statistics.
+
+    The statistics become those that change nothing; a network so filled learns in evaluation
+    mode, in which they stay so.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"no network at {file}")
+    graph = onnx.load(str(file)).graph
+    weights = {
+        weight.name.removesuffix(".half"): torch.from_numpy(
+            onnx.numpy_helper.to_array(weight).astype(np.float32)
+        )
+        for weight in graph.initializer
+    }
+    layers = iter(_in_order(model))
+    with torch.no_grad():
+        for node in graph.node:
+            if node.op_type not in ("Conv", "Gemm"):
+                continue
+            layer = next(layers)
+            layer.get_parameter("weight").copy_(weights[node.input[1]])
+            if layer.bias is None:
+                layer = next(layers)
+                assert isinstance(layer, nn.BatchNorm2d)
+                layer.weight.fill_(math.sqrt(1 + layer.eps))
+            layer.get_parameter("bias").copy_(weights[node.input[2]])
+
+
+def _in_order(model: LandmarkModel) -> list[nn.Module]:
+    """Return the layers with weights in the order in which they are called, as a file has them."""
+    called: list[nn.Module] = []
+    hooks = [
+        layer.register_forward_hook(lambda layer, *_: called.append(layer))
+        for layer in model.modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear | nn.BatchNorm2d)
+    ]
+    with torch.no_grad():
+        model.eval()(torch.zeros(1, 3, model.config.size, model.config.size))
+    for hook in hooks:
+        hook.remove()
+    return called
 
 
 def loss_of(model: LandmarkModel, made: Batch) -> dict[str, Tensor]:
     """Compare what the network says with what is so.
 
     The points' loss is the wing loss (Feng et al., CVPR 2018, arXiv:1711.06753), its width 10 %
-    and its curvature 2 % of the distance between the outer corners of the eyes of a frontal face
-    of that size.
+    and its curvature 2 % of the distance between the outer corners of the eyes. For profiles
+    this is at least a quarter of the face's extent.
     """
     crops = torch.from_numpy(made.crops).contiguous(memory_format=torch.channels_last)
     points, visible = torch.from_numpy(made.points), torch.from_numpy(made.visible)
@@ -130,7 +179,8 @@ def loss_of(model: LandmarkModel, made: Batch) -> dict[str, Tensor]:
         said, there, seen = model(crops)
     width, curve = 10.0, 2.0
     span = (points.amax(1) - points.amin(1)).amax(1).clamp_min(1)
-    away = (said - points).abs() * (100 / (0.62 * span))[:, None, None]
+    eyes = (points[:, 36] - points[:, 45]).norm(dim=1)
+    away = (said - points).abs() * (100 / torch.maximum(eyes, span / 4))[:, None, None]
     bend = width - width * float(np.log(1 + width / curve))
     wing = torch.where(away < width, width * torch.log1p(away / curve), away - bend)
     share = presence[:, None] * (0.5 + 0.5 * visible)
@@ -150,6 +200,9 @@ class _Run:
     def __init__(self, settings: Train) -> None:
         self.settings = settings
         self.model = LandmarkModel(LandmarkConfig()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.folded = settings.start is not None
+        if settings.start is not None:
+            load_exported(self.model, settings.start)
         self.average = copy.deepcopy(self.model)
         self.optimiser = torch.optim.AdamW(self.model.parameters(), 1e-3, weight_decay=1e-3)
         self.step, self.spent, self.rendered = 0, 0.0, 0
@@ -160,6 +213,8 @@ class _Run:
             self.average.load_state_dict(kept["average"])
             self.optimiser.load_state_dict(kept["optimiser"])
             self.step, self.spent = kept["step"], kept["spent"]
+            self.folded = kept.get("folded", False)
+        self.model.train(not self.folded)
 
     def save(self) -> None:
         """Write the checkpoint in one go."""
@@ -171,6 +226,7 @@ class _Run:
             "step": self.step,
             "spent": self.spent,
             "rendered": self.rendered,
+            "folded": self.folded,
         }
         part = self.file.with_suffix(".part")
         torch.save(whole, part)

@@ -150,6 +150,59 @@ def test_training_stops_goes_on_and_exports_the_same_network(trained):
     assert visibility.shape == (2, 68)
 
 
+def test_training_goes_on_from_an_exported_network(trained, pool, tmp_path):
+    from swapcast.export.landmarks import Export, export
+    from swapcast.export.landmarks import trained as load
+    from swapcast.export.runners import open_runner
+    from swapcast.models.landmarks import LandmarkConfig, LandmarkModel
+    from swapcast.models.landmarks_training import Train, load_exported, train
+
+    file = tmp_path / "first.onnx"
+    export(Export(run=trained / "run", out=file))
+    model = LandmarkModel(LandmarkConfig())
+    load_exported(model, file)
+    crop = np.random.default_rng(0).random((1, 3, 112, 112), np.float32)
+    points, presence, _ = open_runner(file)({"crops": crop})
+    with torch.no_grad():
+        mine = model.eval()(torch.from_numpy(crop))
+    np.testing.assert_allclose(mine[0].numpy(), points, atol=1e-2)
+    np.testing.assert_allclose(mine[1].sigmoid().numpy(), presence, atol=1e-3)
+    threads = torch.get_num_threads()
+    more = Train(pool=trained, run=tmp_path / "run", minutes=0.02, samples=4, start=file)
+    train(more)
+    torch.set_num_threads(threads)
+    again, known = load(tmp_path / "run")
+    assert int(known["steps"]) >= 1
+    for layer in again.modules():  # what was folded into the filters stays there
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            assert not layer.running_mean.any()
+            assert (layer.running_var == 1).all()
+    with pytest.raises(FileNotFoundError, match=r"no network at .*absent\.onnx"):
+        load_exported(model, tmp_path / "absent.onnx")
+
+
+@pytest.mark.shared
+def test_turned_heads_are_marked_by_the_teacher_or_left_out(shared):
+    from swapcast.models.landmarks_data import MeshTeacher, marked, read_picture, samples
+
+    data = shared / "data"
+    teacher = MeshTeacher(
+        data / "models" / "yunet" / "yunet_n_dynamic.onnx",
+        data / "models" / "mediapipe_onnx" / "face_landmark.onnx",
+    )
+    faces = triangles(data / "head3d" / "mediapipe" / "canonical_face_model.obj")
+    picture = read_picture(sorted((data / "faces_ai" / "tiles").glob("*.jpg"))[2])
+    straight, *views = samples(iter([picture]), teacher, faces, 8)
+    assert 3 <= len(views) <= 8
+    for view in views:
+        again = marked(view.picture, view.landmarks, teacher, faces)
+        eyes = np.hypot(*(view.landmarks[36] - view.landmarks[45]))
+        away = np.linalg.norm(again.landmarks - view.landmarks, axis=1).mean()
+        assert away < 0.05 * eyes
+    wrong = straight.landmarks + np.float32([0, 25])
+    assert marked(straight.picture, wrong, teacher, faces) is None
+
+
 def test_renders_join_the_pool(trained, tmp_path):
     from swapcast.models.landmarks_training import load_pool
 
