@@ -13,8 +13,7 @@ import tyro
 
 from swapcast.bench.finding import rows_of
 from swapcast.export.runners import open_runner
-from swapcast.models.detector_choosing import is_for_choosing
-from swapcast.models.detector_data import Teacher
+from swapcast.models.detector_data import Teacher, is_for_choosing
 from swapcast.models.detector_evaluation import judge, small_faces
 from swapcast.models.detector_faceless import for_choosing, kept, read_pictures, tiles
 from swapcast.realtime.detector import DOUBTFUL, SURE, Detector

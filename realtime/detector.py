@@ -145,9 +145,9 @@ class Detector:
         height, width = shapes[0][1][2:]
         self._shape = (height, width) if height > 1 else None
         self._threshold, self._overlap = threshold, overlap
-        again = doubtful is not None and doubtful < threshold
-        self._least = doubtful if again else threshold
-        self._sure = sure if again else threshold
+        self._least, self._sure = threshold, threshold
+        if doubtful is not None and doubtful < threshold:
+            self._least, self._sure = doubtful, sure
         self._long_side = long_side
         self._small: dict[tuple[int, int], _Small] = {}
         self._colours: dict[Colour, NDArray[np.float32]] = {}
