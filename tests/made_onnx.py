@@ -61,3 +61,56 @@ def swapper_network(about: dict[str, Any] | None = None, side: int = SIZE) -> by
     text = {"kind": "swapper", "size": side, "template": "dfl_whole_face", **(about or {})}
     helper.set_model_props(model, {"swapcast": json.dumps(text)})
     return bytes(model.SerializeToString())
+
+
+def student_base(length: int = 4, side: int = SIZE) -> bytes:
+    """Return a student's base network: one convolution that keeps each colour as it is.
+
+    The first three numbers of a vector brighten red, green and blue; the fourth shifts all.
+    """
+    value, shape = helper.make_tensor_value_info, [1, 3, side, side]
+    keep = np.zeros((3, 3, 3, 3), np.float16)
+    keep[range(3), range(3), 1, 1] = 0.5
+    style = np.zeros((6, length), np.float16)
+    style[range(3), range(3)] = 1
+    style[3:, length - 1] = 1
+    arrays = {
+        "paint.conv.weight.half": keep,
+        "paint.conv.bias": np.full(3, 0.1, np.float32),
+        "paint.style.weight": style,
+        "paint.style.bias": np.zeros(6, np.float32),
+    }
+    weight, name = "paint.conv.weight", "paint.conv.bias"
+    model = _model(
+        [
+            helper.make_node("Cast", [f"{weight}.half"], [weight], to=TensorProto.FLOAT),
+            helper.make_node("Conv", ["crop", weight, name], ["face"], pads=[1, 1, 1, 1]),
+        ],
+        [value("crop", TensorProto.FLOAT, shape)],
+        [value("face", TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(array, key) for key, array in arrays.items()],
+    )
+    about = {"kind": "student", "size": side, "template": "dfl_whole_face", "length": length}
+    helper.set_model_props(model, {"swapcast": json.dumps(about)})
+    return bytes(model.SerializeToString())
+
+
+def portrait_reader(length: int = 4) -> bytes:
+    """Return a reader of portraits that says their mean colours, and 0 behind them."""
+    value = helper.make_tensor_value_info
+    model = _model(
+        [
+            helper.make_node("ReduceMean", ["portrait", "axes"], ["mean"], keepdims=0),
+            helper.make_node("Pad", ["mean", "pads"], ["padded"]),
+            helper.make_node("LpNormalization", ["padded"], ["vector"], axis=1, p=2),
+        ],
+        [value("portrait", TensorProto.FLOAT, [1, 3, 112, 112])],
+        [value("vector", TensorProto.FLOAT, [1, length])],
+        [
+            numpy_helper.from_array(np.array([2, 3], np.int64), "axes"),
+            numpy_helper.from_array(np.array([0, 0, 0, length - 3], np.int64), "pads"),
+        ],
+    )
+    about = {"kind": "embedder", "template": "arcface_112_v2"}
+    helper.set_model_props(model, {"swapcast": json.dumps(about)})
+    return bytes(model.SerializeToString())
