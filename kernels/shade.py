@@ -48,7 +48,7 @@ def light_corners(
 
 
 @kernel(
-    "void(i4[:, ::1], f4[:, :, ::1], i4[:, ::1], u1[::1], f4[:, ::1], f4[:, ::1], f4, f4, i8, "
+    "void(i4[:, ::1], f4[:, :, ::1], i4[:, ::1], u1[::1], f4[:, ::1], f4[:, ::1], f4[::1], i8, "
     "u1[:, ::1])",
     fastmath=True,
 )
@@ -59,8 +59,7 @@ def classify(
     part: Bytes,
     lit: Floats,
     vertices: Floats,
-    lip_x: float,
-    lip_y: float,
+    lip: Floats,
     last_outer: int,
     kind: Bytes,
 ) -> None:
@@ -77,15 +76,16 @@ def classify(
         From `light_corners`.
     vertices : float32 [n, 3]
         Head axes, centimetres.
-    lip_x, lip_y : float
+    lip : float32 [3]
         Middle of the upper lip's inner edge, head axes.
     last_outer : int
         Parts up to this one are skin. Where their inner side is seen within 4 cm of the lip, or
-        the last of them (the back of the head) within 2 cm, it is the mouth's hollow.
+        the last of them (the back of the head) or anything 1.8 cm behind it within 2 cm, it is
+        the mouth's hollow.
     kind : uint8 [h, w]
         Overwritten: the part, `INSIDE` or `NOTHING`.
     """
-    two, four = np.float32(2.0), np.float32(4.0)
+    two, four, deep = np.float32(2.0), np.float32(4.0), np.float32(-1.8)
     for y in range(index.shape[0]):
         for x in range(index.shape[1]):
             t = index[y, x]
@@ -98,11 +98,13 @@ def classify(
             u, v = weights[y, x, 0], weights[y, x, 1]
             i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             w = np.float32(1.0) - u - v
-            across = u * vertices[i, 0] + v * vertices[j, 0] + w * vertices[k, 0] - lip_x
-            up = u * vertices[i, 1] + v * vertices[j, 1] + w * vertices[k, 1] - lip_y
+            across = u * vertices[i, 0] + v * vertices[j, 0] + w * vertices[k, 0] - lip[0]
+            up = u * vertices[i, 1] + v * vertices[j, 1] + w * vertices[k, 1] - lip[1]
             away = u * lit[i, 3] + v * lit[j, 3] + w * lit[k, 3] > 0
+            out = u * vertices[i, 2] + v * vertices[j, 2] + w * vertices[k, 2] - lip[2]
             reach = four if away else two
-            if (away or part[t] == last_outer) and abs(across) < reach and abs(up) < reach:
+            hollow = away or part[t] == last_outer or out < deep
+            if hollow and abs(across) < reach and abs(up) < reach:
                 kind[y, x] = 254
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swapcast.kernels.place import move
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Reals = NDArray[np.floating[Any]]
@@ -45,6 +47,8 @@ class Head:
     """uint8 [m]: index into ``PARTS`` of each triangle."""
     landmarks: Ints
     """int32 [68]: vertices of the 68-point (Multi-PIE) scheme, the picture's left jaw first."""
+    members: tuple[Ints, ...]
+    """int32 [·] of each of ``PARTS``: the vertices it is made of, sorted."""
 
     def shape(self, coefficients: Reals) -> Floats:
         """Return the head at rest, float32 [n, 3], of a person float32 [≤ 100], in deviations."""
@@ -69,15 +73,15 @@ class Head:
 
     def move(self, shape: Floats, strengths: Reals) -> Floats:
         """Return ``shape`` float32 [n, 3] with the face moved by ``strengths`` float32 [57]."""
-        used = np.flatnonzero(strengths)
-        flat = self.movements[used].reshape(len(used), self.mean.size)
-        moved: Floats = shape + (strengths[used].astype(np.float32) @ flat).reshape(-1, 3)
+        moved = np.empty_like(shape)
+        move(shape, self.movements, strengths.astype(np.float32), moved)
         return moved
 
     def vertices_of(self, *parts: str) -> Ints:
         """Return the vertices, int32 [·], that the named parts are made of."""
-        wanted = [PARTS.index(part) for part in parts]
-        found: Ints = np.unique(self.triangles[np.isin(self.part, wanted)]).astype(np.int32)
+        if len(parts) == 1:
+            return self.members[PARTS.index(parts[0])]
+        found: Ints = np.unique(np.concatenate([self.members[PARTS.index(p)] for p in parts]))
         return found
 
 
@@ -98,21 +102,26 @@ def load_head(path: Path) -> Head:
         place = np.array([PARTS.index(m) if m in PARTS else 255 for m in materials], np.uint8)
         part = place[packed["tri_mat"]]
         drawn = part != 255
-        movements = packed["expr"].astype(np.float32)
-        triangles = packed["tri"].astype(np.int32)
+        used, flat = np.unique(packed["tri"][drawn], return_inverse=True)
+        triangles = np.ascontiguousarray(flat.reshape(-1, 3), np.int32)
+        row = np.zeros(len(packed["base"]), np.int32)
+        row[used] = np.arange(len(used))
+        part = part[drawn]
+        members = [np.unique(triangles[part == k]).astype(np.int32) for k in range(len(PARTS))]
+        movements = np.ascontiguousarray(packed["expr"][:, used], np.float32)
         for side in EYE_SIDES:
-            ball = np.unique(triangles[part == PARTS.index(EYE + side)])
-            movements[:, ball] = 0
+            movements[:, members[PARTS.index(EYE + side)]] = 0
         return Head(
-            mean=packed["base"].astype(np.float32),
-            identity=packed["identity"].astype(np.float32),
+            mean=packed["base"][used].astype(np.float32),
+            identity=np.ascontiguousarray(packed["identity"][:, used], np.float32),
             movements=movements,
             names=tuple(str(name) for name in packed["expr_names"]),
-            triangles=np.ascontiguousarray(triangles[drawn]),
+            triangles=triangles,
             uv_triangles=np.ascontiguousarray(packed["tri_uv"][drawn].astype(np.int32)),
             uv=packed["uv"].astype(np.float32),
-            part=part[drawn],
-            landmarks=packed["landmark68"].astype(np.int32),
+            part=part,
+            landmarks=row[packed["landmark68"]],
+            members=tuple(members),
         )
     except (KeyError, OSError) as error:
         raise ValueError(f"{path} is not a packed ICT-FaceKit head: {error}") from error

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.geometry import Affine
+from swapcast.kernels.place import project
 from swapcast.kernels.raster import rasterise
 from swapcast.kernels.shade import INSIDE, classify, light_corners, shade, shade_sheet
 from swapcast.models.head import BACK, EYE, EYE_SIDES, PARTS, TEETH, TONGUE, Floats, Head
@@ -105,7 +106,7 @@ def draw(
     light_corners(placed, head.triangles, scene.light.coefficients, np.empty_like(placed), lit)
     lip = vertices[head.landmarks[62]]
     back = PARTS.index(BACK)
-    classify(index, weights, head.triangles, head.part, lit, vertices, lip[0], lip[1], back, kind)
+    classify(index, weights, head.triangles, head.part, lit, vertices, lip, back, kind)
     canvas = scene.background.astype(np.float32) * np.float32(1 / 255)
     canvas *= canvas
     masks = np.empty((height, width, 2), np.float32)
@@ -144,9 +145,10 @@ def draw(
 
 
 def _project(scene: _Scene, placed: Floats) -> Floats:
-    points = scene.camera.project(placed)
-    if scene.crop is not None:
-        points[:, :2] = points[:, :2] @ scene.crop[:, :2].T + scene.crop[:, 2]
+    way = np.eye(2, 3, dtype=np.float32) if scene.crop is None else scene.crop.copy()
+    way[:, 2] += way[:, :2] @ np.asarray(scene.camera.centre, np.float32)
+    points = np.empty_like(placed)
+    project(placed, scene.camera.focal, way, points)
     return points
 
 

@@ -4,6 +4,7 @@ A mesh network's points are matched by the head's own landmarks (least squares w
 Blanz and Vetter 1999), first the pose, then pose, shape and expression together.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from scipy.optimize import least_squares
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from swapcast.kernels.place import turn
 from swapcast.models.head import FACE, Floats, Head, Ints
 
 Image = NDArray[np.uint8]
@@ -66,14 +68,22 @@ class Pose:
 
     @property
     def matrix(self) -> Floats:
-        """float32 [3, 3]: turns the head's axes within themselves."""
-        turn = Rotation.from_euler("xyz", [self.pitch, self.yaw, self.roll])
-        return np.asarray(turn.as_matrix(), np.float32)
+        """float32 [3, 3]: turns the head's axes within themselves, about x, then y, then z."""
+        (a, b, c), (d, e, f) = (
+            [g(v) for v in (self.pitch, self.yaw, self.roll)] for g in (math.cos, math.sin)
+        )
+        rows = (
+            (c * b, c * e * d - f * a, c * e * a + f * d),
+            (f * b, f * e * d + c * a, f * e * a - c * d),
+            (-e, b * d, b * a),
+        )
+        return np.array(rows, np.float32)
 
     def to_camera(self, vertices: Floats) -> Floats:
         """Return float32 [n, 3] in the camera's axes of head vertices [n, 3]."""
-        turned = vertices @ self.matrix.T * np.array([1, -1, -1], np.float32)
-        out: Floats = (turned + np.asarray(self.place)).astype(np.float32)
+        out = np.empty_like(vertices)
+        matrix = self.matrix * np.array([[1], [-1], [-1]], np.float32)
+        turn(vertices, matrix, np.array(self.place, np.float32), out)
         return out
 
     def to_head(self, points: Floats) -> Floats:

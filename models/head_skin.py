@@ -66,7 +66,7 @@ def empty(height: int, width: int) -> tuple[Floats, Ints, Floats]:
     return (
         np.full((height, width), np.inf, np.float32),
         np.full((height, width), -1, np.int32),
-        np.zeros((height, width, 2), np.float32),
+        np.empty((height, width, 2), np.float32),  # read only where there is a triangle
     )
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swapcast.kernels.place import between
 from swapcast.kernels.raster import corner_normals, rasterise
 from swapcast.models.head import BACK, FACE, PARTS, Floats, Head, Ints
 from swapcast.models.head_fit import Fit, Image, Pose, open_network
@@ -54,8 +55,8 @@ class Surround:
         points = self.points.copy()
         points[self.near] += self.pull @ moved
         still = replace(self.pose, place=pose.place)
-        out: Floats = still.to_camera(points) * (1 - self.follow)
-        out += pose.to_camera(points) * self.follow
+        out = still.to_camera(points)
+        between(out, pose.to_camera(points), self.follow)
         return out
 
 
@@ -119,19 +120,46 @@ def make_surround(head: Head, fit: Fit, picture: Image, person: Floats, light: L
     triangles = _cells(rgba[..., 3], len(rows), len(columns))
     normals = np.zeros_like(points)
     corner_normals(camera.astype(np.float32), triangles, normals)
-    bound, near, pull = _bind(head, vertices, points)
-    return Surround(
-        points=points,
-        triangles=triangles,
-        picture=_coded(rgba),
-        places=np.stack([x, y], 1).astype(np.float32),
-        follow=follow,
-        bound=bound,
-        near=near,
-        pull=pull,
-        pose=fit.pose,
-        shade=light.on(normals),
+    bound = bound_vertices(head)
+    near, pull = _bind(vertices[bound], points)
+    return compact(
+        Surround(
+            points=points,
+            triangles=triangles,
+            picture=_coded(rgba),
+            places=np.stack([x, y], 1).astype(np.float32),
+            follow=follow,
+            bound=bound,
+            near=near,
+            pull=pull,
+            pose=fit.pose,
+            shade=light.on(normals),
+        )
     )
+
+
+def compact(sheet: Surround) -> Surround:
+    """Leave out the points of a sheet that no triangle needs."""
+    used, flat = np.unique(sheet.triangles, return_inverse=True)
+    row = np.full(len(sheet.points), -1, np.int32)
+    row[used] = np.arange(len(used))
+    kept = row[sheet.near] >= 0
+    return replace(
+        sheet,
+        points=np.ascontiguousarray(sheet.points[used]),
+        triangles=np.ascontiguousarray(flat.reshape(-1, 3), np.int32),
+        places=np.ascontiguousarray(sheet.places[used]),
+        follow=np.ascontiguousarray(sheet.follow[used]),
+        near=row[sheet.near[kept]],
+        pull=np.ascontiguousarray(sheet.pull[kept]),
+        shade=np.ascontiguousarray(sheet.shade[used]),
+    )
+
+
+def bound_vertices(head: Head) -> Ints:
+    """Return about 300 vertices, int32 [k], spread over the face."""
+    face = head.vertices_of(FACE)
+    return face[:: len(face) // 300]
 
 
 def _coded(rgba: Floats) -> NDArray[np.uint8]:
@@ -140,14 +168,12 @@ def _coded(rgba: Floats) -> NDArray[np.uint8]:
     return np.asarray(out * np.float32(255) + np.float32(0.5), np.float32).astype(np.uint8)
 
 
-def _bind(head: Head, vertices: Floats, points: Floats) -> tuple[Ints, Ints, Floats]:
-    face = head.vertices_of(FACE)
-    bound = face[:: len(face) // 300].astype(np.int32)
-    spread = ((points[:, None, :2] - vertices[bound][None, :, :2]) ** 2).sum(2)
+def _bind(bound: Floats, points: Floats) -> tuple[Ints, Floats]:
+    spread = ((points[:, None, :2] - bound[None, :, :2]) ** 2).sum(2)
     pull = np.exp(-spread / (2 * 0.9**2))
     near = np.flatnonzero(pull.sum(1) > 0.02).astype(np.int32)
     pull /= pull.sum(1, keepdims=True) + 0.6
-    return bound, near, np.ascontiguousarray(pull[near], np.float32)
+    return near, np.ascontiguousarray(pull[near], np.float32)
 
 
 def _extend(rgba: Floats, pad: int) -> Floats:

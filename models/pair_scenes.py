@@ -1,14 +1,14 @@
 """Draw one pair: somebody before a camera, and the same performance with another face."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.geometry import TEMPLATES, Affine, five_points, similarity
-from swapcast.models.head import Floats, Head
+from swapcast.models.head import Floats
 from swapcast.models.head_draw import Act, Drawn, Person, draw
 from swapcast.models.head_fit import Camera, Image
 from swapcast.models.head_light import Light
@@ -47,7 +47,19 @@ def take_of_chance(
     act = Act(pose_of_chance(rng, limits, middle(body), place), strengths, gaze)
     camera = Camera(focal, (SIDE / 2 - 0.5, SIDE / 2 - 0.5))
     light = light_of_chance(rng, body.skin.light)
-    return Take(act, camera, light, backdrop(rng, rooms, side))
+    return Take(act, camera, light, background_of_chance(rng, rooms, side))
+
+
+def background_of_chance(rng: np.random.Generator, rooms: Sequence[Image], side: int) -> Image:
+    """Return a background, uint8 [side, side, 3] RGB: mostly a room, sometimes anything."""
+    if rng.random() < 0.25:
+        return backdrop(rng, rooms, side)
+    room = rooms[int(rng.integers(len(rooms)))]
+    cut = int(rng.uniform(0.3, 1) * min(room.shape[:2]))
+    y, x = (int(rng.integers(0, n - cut + 1)) for n in room.shape[:2])
+    part = cv2.resize(room[y : y + cut, x : x + cut], (side, side))[:, :: rng.choice([-1, 1])]
+    lit = part.astype(np.float32) * np.float32(np.exp(rng.normal(-0.1, 0.3)))
+    return np.clip(lit, 0, 255).astype(np.uint8)
 
 
 def crop_of(person: Person, take: Take, template: str, side: int, margin: int) -> Affine:
@@ -153,15 +165,13 @@ def put_pair(
 
 def marked(body: Person, borders: Borders) -> Person:
     """Return the person as they are, with the place that a face may take marked in their skin."""
-    from dataclasses import replace  # noqa: PLC0415
-
     shares = body.skin.shares.copy()
     shares[..., 2] = borders.put
     return replace(body, skin=replace(body.skin, shares=shares))
 
 
-def top_is_shown(person: Person, head: Head) -> bool:
+def top_is_shown(person: Person) -> bool:
     """Say whether the whole head was in the picture, so that hair can be drawn."""
-    fit = person.fit
+    fit, head = person.fit, person.head
     points = fit.camera.project(fit.pose.to_camera(head.move(person.shape, fit.strengths)))
     return float(points[:, 1].min()) > -0.02 * fit.camera.centre[1]

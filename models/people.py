@@ -2,23 +2,22 @@
 
 import csv
 import hashlib
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-import tyro
 from numpy.typing import NDArray
+from rich.progress import track
 
 from swapcast.models.head import Floats, Head, Reals
 from swapcast.models.head_draw import Person
 from swapcast.models.head_fit import Camera, Fit, Image, Pose
 from swapcast.models.head_light import Light
-from swapcast.models.head_render import Maker, make_person, open_maker
+from swapcast.models.head_render import Maker, make_person
 from swapcast.models.head_skin import Skin, behind
-from swapcast.models.head_surround import Surround
+from swapcast.models.head_surround import Surround, bound_vertices, compact
 from swapcast.models.render_sets import read_tile
 
 SIDE = 512
@@ -57,7 +56,7 @@ _LARGEST_TURN = np.radians(24)
 _LEAST_EYES = 48
 _DARK_EYES = 0.09
 _ODD_MOUTH = 1.2
-_SHEET = ("points", "triangles", "places", "follow", "bound", "near", "shade")
+_SHEET = ("points", "triangles", "places", "follow", "near", "shade")
 
 
 def tiles(data: Path) -> list[str]:
@@ -136,16 +135,6 @@ def _refuse_covered(picture: Image, marks: Floats, eyes: float) -> None:
         raise ValueError(
             f"the chin has another colour than the cheeks ({odd:.2f}): a mask or a hand"
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Fit all pictures once."""
-
-    data: Path
-    """Folder with faces_ai, head3d and models."""
-    out: Path
-    """Folder for the people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +216,7 @@ def open_person(common: Common, path: Path) -> Person:
         shares = np.stack([front, common.back, np.zeros_like(front)], 2)
         skin = Skin(_linear(coded["texture"]), shares, kept["colours"], light)
         sheet = Surround(
+            bound=bound_vertices(common.head),
             picture=np.dstack([coded["sheet"], coded["outline"]]),
             pull=kept["pull"].astype(np.float32),
             pose=pose,
@@ -236,7 +226,7 @@ def open_person(common: Common, path: Path) -> Person:
         raise ValueError(f"{path} is not a kept person: {error}; delete it") from error
     shape = common.head.shape(fit.shape)
     still = common.head.move(shape, fit.strengths)[sheet.bound]
-    return Person(common.head, shape, fit, skin, sheet, still)
+    return Person(common.head, shape, fit, skin, compact(sheet), still)
 
 
 def _pose(kept: Reals) -> Pose:
@@ -244,17 +234,19 @@ def _pose(kept: Reals) -> Pose:
     return Pose(pitch, yaw, roll, (x, y, z))
 
 
-def keep_all(maker: Maker, data: Path, folder: Path) -> None:
-    """Fit every chosen picture that has not been, the clearest first, those held out last.
+def keep_all(maker: Maker, data: Path, folder: Path, most: int, *, spared: bool) -> None:
+    """Fit every chosen picture that has not been, the clearest first.
 
     Parameters
     ----------
     folder : for NNNN.npz of each person, and NNNN.txt with the reason where there is none
+    most : pictures to fit
+    spared : fit those that are held out, or those that are not
     """
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = [number for number in tiles(data) if number in CHOSEN]
-    spared = held_out(tiles(data))
-    for number in sorted(clear_first(data, numbers), key=spared.__contains__):
+    apart = held_out(tiles(data))
+    numbers = [n for n in tiles(data) if n in CHOSEN and (n in apart) == spared]
+    for number in track(clear_first(data, numbers)[:most], description="people"):
         path = folder / f"{number}.npz"
         if path.is_file() or path.with_suffix(".txt").is_file():
             continue
@@ -262,17 +254,3 @@ def keep_all(maker: Maker, data: Path, folder: Path) -> None:
             keep(find_person(maker, read_tile(data, number)), path)
         except ValueError as error:
             path.with_suffix(".txt").write_text(f"{error}\n")
-
-
-def main() -> None:
-    """Fit the pictures of a data folder from the command line."""
-    cv2.setNumThreads(1)
-    settings = tyro.cli(Settings, prog="swapcast.models.people")
-    try:
-        keep_all(open_maker(settings.data), settings.data, settings.out)
-    except ValueError as error:
-        sys.exit(f"people: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -105,7 +105,7 @@ class People:
         for region, parent in zip(self._regions, picked, strict=True):
             detail += region[..., None] * parent.detail
             known += region * parent.person.skin.shares[..., 0]
-        texture = np.exp(_enlarge(np.asarray(low, np.float32)) + detail * rng.uniform(0.7, 1.25))
+        texture = np.exp(_enlarge(np.asarray(low, np.float32)) + detail * rng.uniform(0.5, 1.1))
         shape = self._shape(parents, rng)
         eyes = picked[0].person.skin.colours[:2] * np.exp(rng.normal(0, [[0.25], [0.05]]))
         texture = np.minimum(texture, 0.95).astype(np.float32)

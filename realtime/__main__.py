@@ -20,6 +20,7 @@ COMMANDS = {
     "cameras": ("list the cameras and their modes", "swapcast.realtime.commands:cameras"),
     "doctor": ("say what is missing and how to mend it", "swapcast.realtime.commands:doctor"),
     "extract": ("make a face set from clips or pictures", "swapcast.realtime.commands:extract"),
+    "faces": ("draw people to train with", "swapcast.models.faces_command:faces_command"),
     "train": ("train a swapper on face sets", "swapcast.models.__main__:train_command"),
     "export": ("make a .face pack from a training", "swapcast.realtime.commands:export"),
     "evaluate": ("judge how well faces are worn", "swapcast.bench.evaluation:evaluate_command"),

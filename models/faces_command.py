@@ -1,0 +1,72 @@
+"""``swapcast faces render OUT --data FOLDER``: draw people who do not exist, to train with."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import tyro
+
+from swapcast.models.head_render import open_maker
+from swapcast.models.pair_sets import Catalogue, agree, contact_sheet, write_set
+from swapcast.models.pairs import Pairs
+from swapcast.models.people import held_out, keep_all, open_common, tiles
+from swapcast.models.people_mix import People
+
+_SHOWN = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Render:
+    """Draw pairs: somebody before a camera, and the same with another person's face."""
+
+    out: Annotated[Path, tyro.conf.Positional]
+    """Folder for pairs-NNNNN.npz, people-NNNNN.npz and sheet.png; what is there already stays."""
+    data: Path
+    """Folder with faces_ai, head3d and models."""
+    people: Path | None = None
+    """Folder for the people found in the pictures; OUT/people if not given."""
+    pictures: int = 400
+    """People are found in so many pictures at most, the clearest first."""
+    count: int = 500
+    """Pairs in all."""
+    seed: int = 1
+    """The same seed draws the same pairs of the same people."""
+    held_out: bool = False
+    """Draw the people of the pictures that are never trained with, and of no other."""
+
+
+def render(settings: Render) -> None:
+    """Find people where that has not been done, draw what is missing, and show some.
+
+    Raises
+    ------
+    ValueError
+        If the data folder lacks something, or too few people are found.
+    """
+    maker = open_maker(settings.data)
+    folder = settings.people or settings.out / "people"
+    keep_all(maker, settings.data, folder, settings.pictures, spared=settings.held_out)
+    spared = held_out(tiles(settings.data))
+    numbers = [p.stem for p in folder.glob("*.npz") if (p.stem in spared) == settings.held_out]
+    chosen = agree(settings.out, Catalogue(settings.seed, tuple(sorted(numbers))))
+    people = People(open_common(maker.head), folder, chosen.numbers, chosen.seed)
+    write_set(people, settings.data, chosen.seed, settings.count, settings.out)
+    pairs = Pairs(settings.out)
+    shown = contact_sheet([pairs.read([k]) for k in range(min(_SHOWN, len(pairs)))])
+    cv2.imwrite(str(settings.out / "sheet.png"), shown[..., ::-1])
+    sys.stdout.write(f"{len(pairs)} pairs in {settings.out}; look at sheet.png\n")
+
+
+def faces_command(args: Sequence[str]) -> None:
+    """Run `swapcast faces`; what cannot work ends the program with one line and exit code 1."""
+    cv2.setNumThreads(1)
+    settings = tyro.extras.subcommand_cli_from_dict(
+        {"render": Render}, prog="swapcast faces", args=list(args)
+    )
+    try:
+        render(settings)
+    except ValueError as error:
+        sys.exit(f"swapcast: {error}")
