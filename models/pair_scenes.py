@@ -20,7 +20,7 @@ from swapcast.models.render_sets import backdrop, light_of_chance, middle
 
 Bytes = NDArray[np.uint8]
 
-_LIMITS = Limits(np.radians(60), np.radians(28), np.radians(25))
+_LIMITS = Limits(np.radians(48), np.radians(26), np.radians(25))
 _VIEW_LIMITS = Limits(np.radians(25), np.radians(12), np.radians(8))
 _ONE_IN = 8
 """One pair in so many is covered, one the driver's own face."""
