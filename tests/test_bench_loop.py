@@ -28,7 +28,7 @@ RESULTS = sorted((Path(__file__).resolve().parents[1] / "bench" / "results").glo
 def test_committed_results_say_where_they_come_from(path):
     whole = json.loads(path.read_text())
     assert set(whole["metadata"]) >= ABOUT
-    timed = [row for row in whole["results"] if "median_ms" in row]
+    timed = [row for row in whole.get("results", []) if "median_ms" in row]
     assert all(set(row) == KEYS for row in timed)
     names = {row["name"] for row in timed}
     assert len(names) == len(timed)
@@ -113,7 +113,7 @@ def test_what_a_frame_allocates_and_leaves_behind_is_told_apart():
     kept, meter = [], Meter()
     with Allocations() as watch:
         for number in range(40):
-            np.ones(50_000, np.uint8).sum()
+            np.empty(50_000, np.uint8).fill(1)
             kept.append(bytearray(2_000))
             watch(meter, number)
     figures = watch.figures()

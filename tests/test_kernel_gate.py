@@ -1,7 +1,7 @@
 """No kernel may become much slower against the same step made with OpenCV in the same run.
 
-Seconds depend on the machine and on what else it does; the ratio to a twin, called in turns with the
-kernel, hardly does. The committed results say what the ratio was; half of it is left for other
+Seconds depend on the machine and on what else it does; the ratio to a twin, called in turns with
+the kernel, hardly does. The committed results say what the ratio was; half of it is left for other
 processors.
 """
 
