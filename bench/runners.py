@@ -17,6 +17,7 @@ from swapcast.bench.timing import Result, metadata, write
 from swapcast.export.runners import RunnerError
 from swapcast.realtime.errors import ModelError, SettingError
 from swapcast.realtime.face_store import face_store
+from swapcast.realtime.student import timed_network
 from swapcast.realtime.tune import Trial, candidates, measure, winner
 from swapcast.realtime.tune_command import table
 
@@ -84,7 +85,7 @@ def main(settings: Runners) -> dict[str, Any]:
 def _networks(face: str) -> Mapping[str, bytes]:
     assets = resources.files("swapcast.assets")
     return {
-        f"swapper of {Path(face).stem}": face_store().find(face).network,
+        f"swapper of {Path(face).stem}": timed_network(face_store().find(face)),
         "landmarks": (assets / "landmarks.onnx").read_bytes(),
         "detector": (assets / "detector.onnx").read_bytes(),
     }

@@ -34,6 +34,7 @@ from swapcast.realtime.sinks import Sink, SinkSettings, open_sink
 from swapcast.realtime.sources import Source, SourceSettings, open_source
 from swapcast.realtime.stages import FaceSwap
 from swapcast.realtime.stillness import Stillness, SwapsCrops
+from swapcast.realtime.student import timed_network
 from swapcast.realtime.swapper import Swapper
 from swapcast.realtime.tuned import choose
 from swapcast.realtime.whose import open_who, worn_faces
@@ -213,7 +214,7 @@ def open_faces(
 def _swapper(
     face: Identity, settings: Engine, uses: Collection[Use], meter: Meter, stack: ExitStack
 ) -> SwapsCrops:
-    choice = choose(face.network, settings.provider, settings.threads, on_event=meter.notice)
+    choice = choose(timed_network(face), settings.provider, settings.threads, on_event=meter.notice)
     swapper = stack.enter_context(
         Swapper(
             face,

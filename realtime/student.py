@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.realtime.errors import ModelError
+from swapcast.realtime.identity import Identity
 from swapcast.realtime.keys import data_folder
 from swapcast.realtime.weights import Weight, find_metadata, find_weights
 
@@ -135,6 +136,30 @@ def keep_base(base: Base) -> None:
     part = folder / f"{base.sha256}.part"
     part.write_bytes(base.network)
     part.replace(folder / f"{base.sha256}.onnx")
+
+
+def network_of(face: Identity) -> bytes:
+    """Return the network of a face; that of a vector is baked from its base.
+
+    Raises
+    ------
+    ModelError
+        If the base is not here, or the vector does not fit it.
+    """
+    if not face.base:
+        return face.network
+    return find_base(face.base).bake(read_vector(face.network))
+
+
+def timed_network(face: Identity) -> bytes:
+    """Return what stands for a face's network where only its speed counts: the shared base.
+
+    Raises
+    ------
+    ModelError
+        If the base is not here.
+    """
+    return find_base(face.base).network if face.base else face.network
 
 
 def vector_bytes(vector: Vector) -> bytes:

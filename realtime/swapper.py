@@ -14,7 +14,7 @@ from swapcast.realtime.errors import ModelError, SettingError
 from swapcast.realtime.identity import Identity
 from swapcast.realtime.runner import OpenNetwork, SteadyRunner
 from swapcast.realtime.student import KIND as STUDENT
-from swapcast.realtime.student import find_base, read_vector
+from swapcast.realtime.student import network_of
 
 # What an answer must be to count as a swapped face. On the test clips the middle half has a
 # standard deviation of 0.07 and more, differs by 0.048 and more, and is masked to 0.71 and more.
@@ -60,7 +60,7 @@ class Swapper:
         try:
             self._runner = SteadyRunner(
                 "the swapper",
-                _network(identity),
+                network_of(identity),
                 provider,
                 threads=threads,
                 fallback=fallback,
@@ -181,10 +181,3 @@ class Swapper:
         trace: TracebackType | None,
     ) -> None:
         self._runner.__exit__(kind, error, trace)
-
-
-def _network(identity: Identity) -> bytes:
-    """Return the network of a face; that of a vector is baked from its base."""
-    if not identity.base:
-        return identity.network
-    return find_base(identity.base).bake(read_vector(identity.network))

@@ -10,6 +10,7 @@ from rich.table import Table
 from swapcast.export.runners import RunnerError
 from swapcast.realtime.errors import ModelError, SettingError
 from swapcast.realtime.face_store import face_store
+from swapcast.realtime.student import timed_network
 from swapcast.realtime.tune import Trial, candidates, measure, winner
 from swapcast.realtime.tuned import remember
 
@@ -37,7 +38,7 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> Trial:
         If nothing here computes the face as it should.
     """
     settings = tyro.cli(Tune, prog="swapcast tune", args=list(argv))
-    network = face_store().find(settings.face, ()).network
+    network = timed_network(face_store().find(settings.face, ()))
     say("opening the candidates")
     try:
         trials = measure(network, candidates(), seconds=settings.seconds)

@@ -19,7 +19,15 @@ from swapcast.realtime.face_store import face_store
 from swapcast.realtime.frame import Colour, Frame
 from swapcast.realtime.identity import read_face, seal_face, write_face
 from swapcast.realtime.sources import SourceSettings, open_source
-from swapcast.realtime.student import Base, bases_folder, find_base, keep_base, vector_bytes
+from swapcast.realtime.student import (
+    Base,
+    bases_folder,
+    find_base,
+    keep_base,
+    network_of,
+    timed_network,
+    vector_bytes,
+)
 from swapcast.realtime.swapper import Swapper
 from swapcast.realtime.weights import find_metadata, find_weights
 from tests.made_consent import ADA, made_record
@@ -137,6 +145,14 @@ def test_a_base_by_itself_is_nobodys_swapper():
     face = seal_face("bo", made_record(), BASE.network, b"p", {}, key=ADA)
     with pytest.raises(ModelError, match="no swapper"):
         Swapper(face, uses=["live"])
+
+
+def test_what_is_timed_for_a_face_is_the_base_that_all_share():
+    """So a machine is tuned once, not for every face."""
+    keep_base(BASE)
+    faces = [student_face((k, 0, 0, 0)) for k in (0, 1)]
+    assert timed_network(faces[0]) == timed_network(faces[1]) == BASE.network
+    assert network_of(faces[0]) != network_of(faces[1])
 
 
 def test_baking_takes_well_under_a_second():
