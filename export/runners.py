@@ -1,6 +1,5 @@
 """Networks ready to run: one form for ONNX Runtime and OpenVINO."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +30,7 @@ _ORT_NAMES = {
 
 # The key of an ONNX tensor whose content lies in another file. OpenVINO would read that from the
 # folder the program happens to run in.
-_ELSEWHERE = re.compile(rb"(?<![A-Za-z_])location")
+_ELSEWHERE = b"location"
 # OpenVINO computes in bf16 by itself where the processor has it.
 _PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 
@@ -112,7 +111,7 @@ def open_runner(
         name, model = str(model), model.read_bytes()
     else:
         name = f"network of {len(model)} bytes"
-    if _ELSEWHERE.search(model):
+    if _kept_elsewhere(model):
         raise RunnerError(f"{name} keeps weights in other files, which nobody signed or summed")
     try:
         if provider == "openvino":
@@ -123,6 +122,17 @@ def open_runner(
     except Exception as error:  # the libraries raise types of their own, some of them private
         reason = str(error).strip().splitlines()[0][:200]
         raise RunnerError(f"{name} cannot be loaded by {provider}: {reason}") from error
+
+
+def _kept_elsewhere(model: bytes) -> bool:
+    """Tell whether a network's file names another one that holds its weights."""
+    at = model.find(_ELSEWHERE)
+    while at >= 0:
+        before = model[max(at - 1, 0) : at]
+        if not (before.isalpha() or before == b"_"):  # no part of a longer word
+            return True
+        at = model.find(_ELSEWHERE, at + 1)
+    return False
 
 
 class _Closing:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import tyro
 
+from swapcast.realtime.compiling import compile_kernels
 from swapcast.realtime.errors import SettingError, SwapcastError
 from swapcast.realtime.settings import Convert, Demo, Live
 
@@ -35,7 +36,7 @@ def live(argv: Sequence[str]) -> None:
     """Run `swapcast live`."""
     settings = parse(Live, "live", argv)
     sinks = settings.sink or ("virtual",)
-    _announce_compiling()
+    compile_kernels(_say)
     from swapcast.realtime.assembly import run_live  # noqa: PLC0415 - after --help
 
     with _stopping() as stop:
@@ -53,7 +54,7 @@ def ctl(argv: Sequence[str]) -> None:
 def convert(argv: Sequence[str]) -> None:
     """Run `swapcast convert`."""
     settings = parse(Convert, "convert", argv)
-    _announce_compiling()
+    compile_kernels(_say)
     from swapcast.realtime.assembly import run_convert  # noqa: PLC0415 - after --help
 
     with _stopping() as stop:
@@ -64,7 +65,7 @@ def convert(argv: Sequence[str]) -> None:
 def demo(argv: Sequence[str]) -> None:
     """Run `swapcast demo`."""
     settings = parse(Demo, "demo", argv)
-    _announce_compiling()
+    compile_kernels(_say)
     from swapcast.realtime.assembly import run_live  # noqa: PLC0415 - after --help
 
     with ExitStack() as stack:
@@ -164,13 +165,6 @@ def _stopping() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _announce_compiling() -> None:
-    """Tell why the first start after an installation takes longer than all others."""
-    with resources.as_file(resources.files("swapcast.kernels")) as folder:
-        if not any(folder.glob("__pycache__/*.nbi")):
-            _say("compiling the kernels for this processor: half a minute, this once")
 
 
 def _say(text: str) -> None:
