@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from swapcast.bench.timing import Result, compare, publish
 from swapcast.kernels.colour import yuv_from_rgb
 from swapcast.kernels.geometry import TEMPLATES, invert, transform
 from swapcast.kernels.paste import PLANES, paste
-from swapcast.realtime.compositor import Compositor
+from swapcast.realtime.compositor import Compositor, Paste
 from swapcast.realtime.frame import Colour, Face, Frame
+from swapcast.realtime.look import Look, find_look
 from swapcast.realtime.mark_code import Payload
 from swapcast.realtime.mark_pattern import pattern
 
@@ -26,6 +28,9 @@ Floats = NDArray[np.float32]
 
 SIZE = 256
 """Side of the crops."""
+
+PLAIN = Look(colour="average", detail=0.0, model_mask=False)
+"""What the steps by OpenCV do: the hull, the average colour, a soft edge."""
 
 _PLACES = ((1920, 1080, 560), (1280, 720, 373), (1280, 720, 256))  # width, height, side of the crop
 
@@ -100,42 +105,53 @@ class _Scene:
         self.face = _face(self.affine)
         self.crop = np.empty((3, SIZE, SIZE), np.float32)
         self.swapped = rng.random((3, SIZE, SIZE), np.float32)
-        self.compositor = Compositor()
+        self.compositor = Compositor(look=PLAIN)
         self.compositor.crop(self.frame, self.affine, self.crop)
-        self.paste = self.compositor.paste(self.face, self.crop, self.swapped, None, self.affine)
+        self.paste = self._dress(self.compositor)
         self.picture = (255 * self.swapped.transpose(1, 2, 0)[..., ::-1]).astype(np.uint8)
-        compositor, face = self.compositor, self.face
-        seen, full = face.visibility, Colour("bt601", True)
+        compositor, full = self.compositor, Colour("bt601", True)
         alone = compositor.finish(self.frame, (), ())
         mark = pattern(Payload(), width, height)
         levels, scratch = yuv_from_rgb("bt601", False), np.empty((PLANES, SIZE, SIZE), np.float32)
-        plain = np.zeros((3, 0, 0), np.float32), np.zeros((0, 0), np.float32)
-        paste_of = self.paste.face, self.paste.mask, *plain, self.paste.affine
+        nothing = np.zeros((3, 0, 0), np.float32), np.zeros((0, 0), np.float32)
+        paste_of = self.paste.face, self.paste.mask, *nothing, self.paste.affine
+        detailed = self._dress(Compositor(look=find_look("natural")))
+        assert detailed.coarse is not None
+        assert detailed.gate is not None
+        detail_of = detailed.face, detailed.mask, detailed.coarse, detailed.gate, detailed.affine
         self.ours: dict[str, Callable[[], object]] = {
             "crop": lambda: compositor.crop(self.frame, self.affine, self.crop),
-            "mask": lambda: compositor.mask(face.landmarks, seen, self.affine, SIZE),
-            "colour": lambda: compositor.match(1, self.crop, self.swapped, self.paste.mask),
+            "mask and colour": partial(self._dress, compositor),
             "render": lambda: compositor.finish(self.frame, (), ()),
             "range": lambda: compositor.finish(self.frame, (), (), full),
             "paste": lambda: paste(*paste_of, levels, scratch, mark, *alone.planes),
-            "whole frame": self._frame_ours,
+            "paste with detail": lambda: paste(*detail_of, levels, scratch, mark, *alone.planes),
+            "whole frame": partial(self._frame_ours, compositor),
         }
+        for name in ("natural", "seamless", "performance"):
+            one = Compositor(look=find_look(name))
+            self.ours[f"masks, colour and blend of look {name}"] = partial(self._dress, one)
+            self.ours[f"whole frame in look {name}"] = partial(self._frame_ours, one)
         frame_bgr = self.bgr.copy()
         mask = _cv_mask(self.face.landmarks, self.affine)
         copy = np.empty_like(self.i420)
         self.twins: dict[str, Callable[[], object]] = {
             "crop": lambda: _cv_crop(frame_bgr, self.affine),
-            "mask": lambda: _cv_mask(face.landmarks, self.affine),
-            "colour": lambda: _cv_colour(self.crop, self.picture, mask),
+            "mask and colour": self._dress_twin,
             "render": lambda: np.copyto(copy, self.i420),
             "paste": lambda: _cv_paste(frame_bgr, self.picture, mask, self.affine),
             "whole frame": self._frame_twin,
         }
 
-    def _frame_ours(self) -> object:
-        self.compositor.crop(self.frame, self.affine, self.crop)
-        one = self.compositor.paste(self.face, self.crop, self.swapped, None, self.affine)
-        return self.compositor.finish(self.frame, (one,), ())
+    def _dress(self, compositor: Compositor) -> Paste:
+        return compositor.paste(self.face, self.crop, self.swapped, None, self.affine)
+
+    def _dress_twin(self) -> object:
+        return _cv_colour(self.crop, self.picture, _cv_mask(self.face.landmarks, self.affine))
+
+    def _frame_ours(self, compositor: Compositor) -> object:
+        compositor.crop(self.frame, self.affine, self.crop)
+        return compositor.finish(self.frame, (self._dress(compositor),), ())
 
     def _frame_twin(self) -> object:
         frame = cv2.cvtColor(self.i420, cv2.COLOR_YUV2BGR_I420)

@@ -1,25 +1,26 @@
 """Makes the picture that leaves: the frame in the sink's colours, with swapped faces, marked."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from swapcast.kernels.colour import Coefficients, rgb_from_yuv, yuv_from_rgb, yuv_from_yuv
-from swapcast.kernels.geometry import face_outline, invert, transform
+from swapcast.kernels.geometry import invert, transform
 from swapcast.kernels.mark import fill
-from swapcast.kernels.mask import MOST_EDGES, hull
-from swapcast.kernels.match import adjust, mean_colour
 from swapcast.kernels.output import pixelate, render
 from swapcast.kernels.paste import PLANES, paste
+from swapcast.kernels.steady import fade
 from swapcast.kernels.warp import sample
 from swapcast.realtime.badge import Badge
-from swapcast.realtime.frame import Affine, Colour, Face, Frame, Picture, Points
+from swapcast.realtime.buffers import Buffers
+from swapcast.realtime.frame import Affine, Colour, Face, Frame, Picture
+from swapcast.realtime.head_pose import head_pose
+from swapcast.realtime.look import Look
 from swapcast.realtime.mark_code import Payload
 from swapcast.realtime.mark_pattern import pattern
+from swapcast.realtime.worn import Worn
 
 Crop = NDArray[np.float32]
 """float32 [3, S, S], RGB, 0…1."""
@@ -31,14 +32,11 @@ Box = NDArray[np.float32]
 """float32 [4]: left, top, right, bottom in luma pixels; may reach over the frame's edge."""
 
 _SLATE = (0.16, 0.20, 0.24)  # RGB 0…1 of the plain picture
-_FOREHEAD = 0.6  # how much of the forehead wears the swap; hair begins at 1, sometimes lower
-_FEATHER = 0.07  # of the crop's side: how deep the mask's soft edge is
-_REACH = 1.06  # of a landmark's way from the face's middle: cheeks stand out beyond their landmarks
-_HIDDEN = 0.7  # share of its way from the face's middle at which an unseen landmark counts
-_TONE_RATE = 0.08  # of the way to a new difference in colour, each frame
-_TONE_JUMP = 0.08  # change of a face's mean colour, 0…1, that means another light or another scene
-_TONE_LIFE = 60  # pictures after which the colours of a lost track are forgotten
-_NO_DETAIL = np.zeros((3, 0, 0), np.float32), np.zeros((0, 0), np.float32)
+_LIFE = 60  # pictures after which what is remembered of a lost track is forgotten
+_FRESH = 2  # pictures without it after which a face fades in again
+_FADE_TURN = 12.0  # degrees of turning over which a face fades out
+_CELLS = 8  # across the crop, of the mosaic that a face fades from and into
+_NO_COARSE, _NO_GATE = np.zeros((3, 0, 0), np.float32), np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,46 +46,12 @@ class Paste:
     face: Crop
     mask: Mask
     affine: Affine
-
-
-class Buffers:
-    """Arrays that are used again as soon as nobody else holds them.
-
-    A live stream makes a picture of the same size thirty times a second; fresh memory for each
-    would cost more than filling it. An array counts as free when only this pool refers to it, which
-    CPython's reference counts tell; views of an array, and what native code borrows, hold it too.
-
-    Parameters
-    ----------
-    most : int
-        Arrays that are kept; what is taken beyond that is not used again.
-    """
-
-    def __init__(self, most: int = 16) -> None:
-        self._kept: list[NDArray[Any]] = []
-        self._most = most
-
-    def take(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Return an array of any content."""
-        kept = self._kept
-        for k in range(len(kept)):
-            # Two references to a free one: the list's, and the argument's of getrefcount.
-            if sys.getrefcount(kept[k]) == 2 and kept[k].shape == shape and kept[k].dtype == dtype:
-                return kept[k]
-        fresh = np.empty(shape, dtype)
-        if len(kept) == self._most:
-            kept.pop(0)
-        kept.append(fresh)
-        return fresh
-
-
-@dataclass(slots=True)
-class _Tone:
-    """How a track's swapped face differs in colour from the true one, steadied over time."""
-
-    difference: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    last: int
+    coarse: Crop | None = None
+    """float32 [3, S, S]: the true face without the detail that shows."""
+    gate: Mask | None = None
+    """float32 [S, S], 0…0.95: how much of the picture's detail shows; None: nothing."""
+    opacity: float = 1.0
+    """0…1: how much of it is seen in a mosaic of the true face; at 0 there is no swap."""
 
 
 class Compositor:
@@ -100,17 +64,23 @@ class Compositor:
     ----------
     payload : what the mark says; nothing given: that it is nobody's
     badge : drawn into a corner of every picture, or None
+    look : how faces are put in; may be changed between two frames
     """
 
-    def __init__(self, payload: Payload | None = None, badge: Badge | None = None) -> None:
+    def __init__(
+        self,
+        payload: Payload | None = None,
+        badge: Badge | None = None,
+        look: Look | None = None,
+    ) -> None:
+        self.look = look or Look()
         self._payload, self._badge = payload or Payload(), badge
         self._marks: dict[tuple[int, int], NDArray[np.int8]] = {}
         self.full_frame_passes = 0
         """How often all pixels of a frame were read and written: once for each picture."""
         self._buffers = Buffers()
         self._ways: dict[tuple[object, ...], Coefficients] = {}
-        self._edges = np.zeros((5, MOST_EDGES), np.float32)
-        self._tones: dict[int, _Tone] = {}
+        self._worn: dict[int, Worn] = {}
         self._pictures = 0
 
     def crop(
@@ -138,13 +108,21 @@ class Compositor:
         sample(*planes, frame.width, frame.height, way, affine, scale, offset, out)
 
     def paste(
-        self, face: Face, crop: Crop, picture: Crop, predicted: Mask | None, affine: Affine
+        self,
+        face: Face,
+        crop: Crop,
+        picture: Crop,
+        predicted: Mask | None,
+        affine: Affine,
+        *,
+        frame: Frame | None = None,
     ) -> Paste:
         """Prepare a swapped face: where it goes, and in the colours of the true one.
 
         Parameters
         ----------
         face : Face
+            A track of -1 has no past.
         crop : float32 [3, S, S], RGB, 0…1
             The true face.
         picture : float32 [3, S, S], RGB, 0…1
@@ -153,88 +131,41 @@ class Compositor:
             The swapper's own mask; narrows the one of the landmarks.
         affine : float32 [2, 3]
             Maps the crop to the frame.
+        frame : what it is put into, or None
+            Without it nothing fades: neither a face that begins, nor one that turns away.
 
         Raises
         ------
         ValueError
             If the landmarks or the affine are not finite.
         """
-        mask = self.mask(face.landmarks, face.visibility, affine, crop.shape[1])
-        if predicted is not None:
-            np.multiply(mask, predicted, out=mask)
-        matched = self.match(face.track, crop, picture, mask)
-        return Paste(matched, mask, affine)
-
-    def mask(
-        self, landmarks: Points, visibility: NDArray[np.float32], affine: Affine, size: int
-    ) -> Mask:
-        """Draw where in a crop the face is: from the chin to the middle of the forehead.
-
-        Parameters
-        ----------
-        landmarks : float32 [68, 2], pixels of the frame
-        visibility : float32 [68], 0…1
-            Landmarks that are not seen are drawn towards the middle of the face.
-        affine : float32 [2, 3]
-            Maps the crop to the frame.
-        size : int
-            Side of the crop, pixels.
-
-        Returns
-        -------
-        float32 [size, size], 0…1
-
-        Raises
-        ------
-        ValueError
-            If the landmarks or the affine are not finite.
-        """
-        if not (np.isfinite(landmarks).all() and np.isfinite(visibility).all()):
+        if not (np.isfinite(face.landmarks).all() and np.isfinite(face.visibility).all()):
             raise ValueError("a landmark is not a finite number")
-        middle = landmarks.mean(0)
-        reach = _REACH * (_HIDDEN + (1 - _HIDDEN) * np.minimum(2 * visibility[:, None], 1))
-        outline = face_outline(middle + reach * (landmarks - middle), _FOREHEAD)
-        points = transform(invert(affine), outline)
-        out: Mask = self._buffers.take((size, size), np.float32)
-        hull(points, max(_FEATHER * size, 1.0), self._edges, out)
-        return out
-
-    def match(self, track: int, crop: Crop, picture: Crop, mask: Mask) -> Crop:
-        """Give a swapped face the average colour of the true one.
-
-        The difference is steadied from frame to frame, so that it does not flicker, and taken anew
-        when the true face's colour jumps.
-
-        Parameters
-        ----------
-        track : int
-            Of the face; -1 is not steadied.
-        crop, picture : float32 [3, S, S], RGB, 0…1
-            The true face and the swapped one.
-        mask : float32 [S, S], 0…1
-            Where colours are compared.
-
-        Returns
-        -------
-        float32 [3, S, S], RGB, 0…1
-            A copy of ``picture`` in new colours.
-        """
-        true, swapped = np.zeros(3), np.zeros(3)
-        tone = self._tones.get(track)
-        if mean_colour(crop, mask, true) > 0.01 * mask.size:
-            mean_colour(picture, mask, swapped)
-            if tone is None or track < 0 or np.abs(true - tone.mean).max() > _TONE_JUMP:
-                tone = _Tone(true - swapped, true, self._pictures)
-                self._tones[track] = tone
-            else:
-                tone.difference += _TONE_RATE * (true - swapped - tone.difference)
-                tone.mean += 0.5 * (true - tone.mean)
-        if tone is not None:
-            tone.last = self._pictures
-        by = np.zeros(3) if tone is None else tone.difference
-        out: Crop = self._buffers.take(picture.shape, np.float32)
-        adjust(picture, np.ones(3, np.float32), by.astype(np.float32), out)
-        return out
+        look, side = self.look, crop.shape[1]
+        worn = self._worn.get(face.track)
+        if worn is None or worn.size != side:
+            worn = self._worn[face.track] = Worn(side)
+        worn.shown = worn.shown + 1 if self._pictures - worn.last <= _FRESH else 1
+        worn.last = self._pictures
+        dressed = worn(
+            look,
+            (crop, picture),
+            predicted,
+            transform(invert(affine), face.landmarks),
+            face.visibility,
+            self._buffers,
+            steady=face.track >= 0,
+        )
+        opacity = 1.0
+        if frame is not None:
+            opacity = min((look.widest - _turned(face, frame)) / _FADE_TURN, 1.0)
+            if face.track >= 0:
+                opacity = min(opacity, worn.shown / look.fade_frames)
+        opacity = max(opacity, 0.0)
+        if opacity == 1:
+            return Paste(dressed.face, dressed.mask, affine, dressed.coarse, dressed.gate)
+        fade(crop, _CELLS, opacity, dressed.face)
+        return Paste(dressed.face, dressed.mask, affine, opacity=opacity)
 
     def finish(
         self,
@@ -299,8 +230,11 @@ class Compositor:
         """Put faces into a picture and cover what must not be seen."""
         way, planes = self._way(yuv_from_rgb, picture.colour), picture.planes
         for one in pastes:
+            coarse, gate = one.coarse, one.gate
+            if coarse is None or gate is None:
+                coarse, gate = _NO_COARSE, _NO_GATE
             scratch = self._buffers.take((PLANES, *one.mask.shape), np.float32)
-            paste(one.face, one.mask, *_NO_DETAIL, one.affine, way, scratch, mark, *planes)
+            paste(one.face, one.mask, coarse, gate, one.affine, way, scratch, mark, *planes)
         everything = 0.0, 0.0, picture.width, picture.height
         for box in boxes:
             pixelate(mark, *planes, *(box if np.isfinite(box).all() else everything))
@@ -318,6 +252,12 @@ class Compositor:
         return self._ways[key]
 
     def _forget(self) -> None:
-        oldest = self._pictures - _TONE_LIFE
-        for track in [track for track, tone in self._tones.items() if tone.last < oldest]:
-            del self._tones[track]
+        oldest = self._pictures - _LIFE
+        for track in [track for track, worn in self._worn.items() if worn.last < oldest]:
+            del self._worn[track]
+
+
+def _turned(face: Face, frame: Frame) -> float:
+    """Return how far a head is turned away from the camera, degrees."""
+    pose = head_pose(face.landmarks, frame.width, frame.height, rounds=1)
+    return float(np.degrees(np.arccos(np.clip(pose.turn[2, 2], -1, 1))))

@@ -84,10 +84,15 @@ class FaceSwap:
         failed: list[Face] = []
         for face, number in roles.wearers:
             try:
-                pastes.append(self._swap(frame, face, self._swappers[number]))
-                swapped.append(face)
+                paste = self._swap(frame, face, self._swappers[number])
             except ModelError as error:
                 self._meter.event(f"a face could not be swapped: {error}")
+                failed.append(face)
+                continue
+            if paste.opacity > 0:
+                pastes.append(paste)
+                swapped.append(face)
+            else:  # turned too far away for any swap
                 failed.append(face)
         verdict = self._judge(frame, swapped, failed, roles, pastes, analysed=faces is not None)
         self._note(bool(verdict.regions))
@@ -107,7 +112,8 @@ class FaceSwap:
         with timing("infer"):
             picture, predicted = swapper()
         with timing("mask"):
-            return compositor.paste(face, swapper.crop[0], picture, predicted, affine)
+            crop = swapper.crop[0]
+            return compositor.paste(face, crop, picture, predicted, affine, frame=frame)
 
     def _judge(
         self,

@@ -1,0 +1,159 @@
+"""What is remembered of one swapped face from frame to frame, and how its next picture is made."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swapcast.kernels.match import moments, reduce
+from swapcast.kernels.steady import sure_part
+from swapcast.realtime.border import Border
+from swapcast.realtime.buffers import Buffers
+from swapcast.realtime.detail import Detail
+from swapcast.realtime.frame import Points
+from swapcast.realtime.look import Look, Overlay
+from swapcast.realtime.masks import FaceMask
+from swapcast.realtime.skin import Levels, PersonSkin, Plane
+from swapcast.realtime.tone import TO_LEVELS, Crop, Tone
+
+_BLOCK = 2  # times smaller are the levels that are compared
+_SURE = 0.9  # of the mask, from where on a pixel lies well inside
+_CUT = 20.0  # levels between two frames' mean colours that mean another scene
+_TINTS = np.array([[0.1, 0.9, 0.2]], np.float32).T[:, :, None]  # RGB of overlays
+
+
+@dataclass(frozen=True, slots=True)
+class Dressed:
+    """A swapped face in the true one's colours, and where it shows."""
+
+    face: Crop
+    mask: Plane
+    coarse: Crop | None
+    """float32 [3, S, S]: what of the true face is no detail; see `swapcast.kernels.paste`."""
+    gate: Plane | None
+    """float32 [S, S]: how much of the camera's detail shows."""
+
+
+class Worn:
+    """One person who wears the swap.
+
+    Parameters
+    ----------
+    size : int
+        Side of the crop, pixels.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        side = size // _BLOCK
+        self._true: Levels = np.zeros((3, side, side), np.float32)
+        self._made: Levels = np.zeros((3, side, side), np.float32)
+        self._inside: Plane = np.zeros((side, side), np.float32)
+        self._all: Plane = np.ones((side, side), np.float32)
+        self._trust: Plane = np.zeros((side, side), np.float32)
+        self._likeness: Plane = np.zeros((side, side), np.float32)
+        self._mean, self._before = np.zeros(9), np.zeros(3)
+        self.mask = FaceMask(size, _BLOCK)
+        self.skin, self.tone = PersonSkin(), Tone()
+        self.border: Border | None = None
+        self.detail = Detail(size, _BLOCK)
+        self.shown = 0
+        """Frames in a row in which it was worn."""
+        self.last = 0
+        """The picture in which it was worn last."""
+
+    def forget(self) -> None:
+        """Let go of what the past looked like: another scene, or nobody's own past."""
+        self.mask.forget()
+        self.skin.forget()
+        self.tone.forget()
+        self.detail.forget()
+        if self.border is not None:
+            self.border.forget()
+
+    def __call__(
+        self,
+        look: Look,
+        crops: tuple[Crop, Crop],
+        predicted: Plane | None,
+        landmarks: Points,
+        visibility: NDArray[np.float32],
+        buffers: Buffers,
+        *,
+        steady: bool = True,
+    ) -> Dressed:
+        """Dress the next frame's swapped face.
+
+        Parameters
+        ----------
+        look : Look
+        crops : two float32 [3, S, S], RGB, 0…1
+            The true and the swapped face.
+        predicted : float32 [S, S], 0…1, or None
+            The swapper's own mask.
+        landmarks : float32 [68, 2], pixels of the crop
+        visibility : float32 [68], 0…1
+        buffers : Buffers
+        steady : bool
+            Whether the past counts.
+        """
+        true, picture = crops
+        reduce(true, TO_LEVELS, _BLOCK, self._true)
+        reduce(picture, TO_LEVELS, _BLOCK, self._made)
+        mask = self.mask(look, landmarks, visibility, predicted, buffers)
+        sure_part(self._all, mask, _SURE, _BLOCK, self._inside)
+        if self._changed() or not steady:
+            self.forget()
+        self.skin.learn(self._true, (landmarks / _BLOCK).astype(np.float32))
+        self.skin.likeness(self._true, self._likeness, sure=True)
+        np.multiply(self._likeness, self._inside, out=self._trust)
+        self.tone.look(self._true, self._made, self._trust, self._inside)
+        self.mask.narrow(look, self._true, self.skin, landmarks, mask)
+        face: Crop = buffers.take(picture.shape, np.float32)
+        self.tone.apply(look.colour, picture, (self._true, self._made), self._trust, face)
+        if look.blend != "feather":
+            self._even_out(look, true, face)
+        coarse = gate = None
+        if look.detail > 0:
+            reduce(face, TO_LEVELS, _BLOCK, self._made)
+            levels = self._true, self._made
+            coarse, gate = self.detail(look.detail, (true, face), levels, self._trust, buffers)
+        if look.overlay != "none":
+            self._tint(look.overlay, face)
+        return Dressed(face, mask, coarse, gate)
+
+    def _changed(self) -> bool:
+        """Tell whether the true face has other colours than a moment ago: another scene."""
+        if not moments(self._true, self._inside, self._mean):
+            return False
+        jump = float(np.abs(self._mean[:3] - self._before).max())
+        self._before[:] = self._mean[:3]
+        return jump > _CUT
+
+    def _even_out(self, look: Look, true: Crop, face: Crop) -> None:
+        if self.border is None:
+            self.border = Border(self.size)
+        reduce(face, TO_LEVELS, _BLOCK, self._made)
+        levels = self._true, self._made
+        self.border.apply(look, true, levels, self._likeness, self.mask.outline, face)
+
+    def _tint(self, overlay: Overlay, face: Crop) -> None:
+        """Tint the swapped face where a mask is."""
+        planes: dict[str, Plane | None] = {
+            "outline": self.mask.outline,
+            "model": self.mask.model,
+            "skin": self.mask.skin,
+            "trust": self._trust,
+            "detail": self.detail.gate,
+        }
+        plane = planes.get(overlay)
+        if overlay == "mask":
+            plane = np.ones(face.shape[1:], np.float32)
+        if plane is None:
+            return
+        if plane.shape != face.shape[1:]:
+            plane = np.kron(plane, np.ones((_BLOCK, _BLOCK), np.float32))
+            grown = np.zeros(face.shape[1:], np.float32)
+            grown[: plane.shape[0], : plane.shape[1]] = plane
+            plane = grown
+        face += np.float32(0.5) * plane * (_TINTS - face)
