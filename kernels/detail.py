@@ -23,12 +23,13 @@ def band(luma: NDArray[np.float32], scratch: NDArray[np.float32], out: NDArray[n
     size = luma.shape[0]
     four, six, part = np.float32(4.0), np.float32(6.0), np.float32(1 / 256)
     out[:] = np.float32(0.0)
+    first, end = np.uint64(2), np.uint64(size - 2)
     for i in range(2, size - 2):
         a, b, c, d, e = luma[i - 2], luma[i - 1], luma[i], luma[i + 1], luma[i + 2]
         line, target = scratch[i], out[i]
         for j in range(size):
             line[j] = a[j] + e[j] + four * (b[j] + d[j]) + six * c[j]
-        for j in range(2, size - 2):
+        for j in range(first, end):
             total = line[j - 2] + line[j + 2] + four * (line[j - 1] + line[j + 1]) + six * line[j]
             target[j] = c[j] - part * total
 

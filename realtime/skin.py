@@ -6,7 +6,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from swapcast.kernels.skin import hsv_rule, rgb_rule, skin_likeness, ycrcb_rule
+from swapcast.kernels.skin import hsv_rule, learn_skin, rgb_rule, skin_likeness, ycrcb_rule
 from swapcast.realtime.frame import Points
 
 Levels = NDArray[np.float32]
@@ -35,24 +35,25 @@ class PersonSkin:
     """
 
     def __init__(self) -> None:
-        self._mean: NDArray[np.float64] | None = None
-        self._spread = np.diag(_FLOOR)
-        self._strange = 0
+        self._person = np.zeros(16)
+        self._scratch = np.zeros((4, 9))
         self._model: NDArray[np.float32] = np.zeros(9, np.float32)
+        self._strange = 0
 
     @property
     def known(self) -> bool:
         """Whether any skin was seen yet."""
-        return self._mean is not None
+        return bool(self._person[15] > 0)
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """float64 [3]: its Y, U and V; 128 while unknown."""
-        return np.full(3, 128.0) if self._mean is None else self._mean
+        """float64 [3]: its Y, U and V; 0 while unknown."""
+        return self._person[:3]
 
     def forget(self) -> None:
         """Learn anew: another scene."""
-        self._mean = None
+        self._person.fill(0)
+        self._strange = 0
 
     def learn(self, levels: Levels, landmarks: Points) -> None:
         """Look at the cheeks and the forehead of the next crop.
@@ -63,33 +64,15 @@ class PersonSkin:
         landmarks : float32 [68, 2]
             In pixels of ``levels``.
         """
-        patches = _patches(levels, landmarks)
-        if not patches:
-            return
-        means = np.array([patch.mean(1) for patch in patches], np.float64)
-        if self._mean is not None:
-            fits = self._away(means - self._mean) < _STRANGE
-            self._strange = 0 if fits.any() else self._strange + 1
-            if self._strange > _LONGEST:
-                self._mean = None
-        if self._mean is None:
-            # Two patches that are alike outvote a third one.
-            middle = np.median(means, 0)
-            fits = np.abs(means - middle)[:, 1:].max(1) < 12
-            self._strange = 0
-        if not fits.any():
-            return
-        seen = np.concatenate([patch for patch, ok in zip(patches, fits, strict=True) if ok], 1)
-        mean = seen.mean(1).astype(np.float64)
-        spread = np.cov(seen).astype(np.float64) + np.diag(_FLOOR)
-        if self._mean is None:
-            self._mean, self._spread = mean, spread
-        else:
-            # A change of the light is followed quickly, noise is not.
-            rate = min(_RATE + 0.05 * float(np.abs(mean - self._mean).max()), 0.7)
-            self._mean = self._mean + rate * (mean - self._mean)
-            self._spread = self._spread + _RATE * (spread - self._spread)
-        self._state()
+        places, half = _patches(landmarks)
+        found = learn_skin(
+            *(levels, places, half, _STRANGE, _RATE, _FLOOR, self._scratch, self._person)
+        )
+        self._strange = 0 if found else self._strange + 1
+        if self._strange > _LONGEST:
+            self.forget()
+        self._model[:3] = self._person[:3]
+        self._model[3:] = self._person[9:15]
 
     def likeness(self, levels: Levels, out: Plane, *, sure: bool = False) -> None:
         """Say how much each pixel looks like this person's skin.
@@ -102,37 +85,19 @@ class PersonSkin:
         sure : bool
             Only what is skin beyond doubt, for statistics.
         """
-        if self._mean is None:
+        if not self.known:
             out.fill(1.0)
             return
         skin_likeness(levels, self._model, *(_TRUST if sure else _MASK), out)
 
-    def _away(self, gaps: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(np.einsum("ki,ij,kj->k", gaps, np.linalg.inv(self._spread), gaps))
 
-    def _state(self) -> None:
-        assert self._mean is not None
-        inverse = np.linalg.inv(self._spread)
-        self._model[:3] = self._mean
-        self._model[3:6] = np.diag(inverse)
-        self._model[6:] = inverse[0, 1], inverse[0, 2], inverse[1, 2]
-
-
-def _patches(levels: Levels, landmarks: Points) -> list[NDArray[np.float32]]:
-    """Cut both cheeks and the forehead out: float32 [3, k] each; those within the crop."""
+def _patches(landmarks: Points) -> tuple[NDArray[np.float64], int]:
+    """Place patches on both cheeks and the forehead: their middles, and how far they reach."""
     left, right, nose = landmarks[36:42].mean(0), landmarks[42:48].mean(0), landmarks[33]
-    across = right - left
-    up = (left + right) / 2 - nose
-    places = (
-        left - 0.75 * up - 0.1 * across,
-        right - 0.75 * up + 0.1 * across,
-        (left + right) / 2 + 0.9 * up,
-    )
-    half = max(int(0.12 * float(np.hypot(*across))), 1)
-    found, size = [], levels.shape[1]
-    for x, y in places:
-        i, j = round(float(y)), round(float(x))
-        if half <= i < size - half and half <= j < size - half:
-            patch = levels[:, i - half : i + half + 1, j - half : j + half + 1]
-            found.append(patch.reshape(3, -1))
-    return found
+    across, eyes = right - left, (left + right) / 2
+    up = eyes - nose
+    places = np.empty((3, 2))
+    places[0] = left - 0.75 * up - 0.1 * across
+    places[1] = right - 0.75 * up + 0.1 * across
+    places[2] = eyes + 0.9 * up
+    return places, max(int(0.12 * float(np.hypot(*across))), 1)
