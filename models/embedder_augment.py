@@ -12,6 +12,7 @@ from swapcast.models.landmarks_augment import spoil
 from swapcast.models.landmarks_covers import blend, cover, hand, texture
 from swapcast.models.landmarks_turning import Picture
 
+_EASY = 0.4  # share of pictures that are only shifted, turned and scaled
 _SWAPPED = [1, 0, 2, 4, 3]  # the five points of a mirrored picture
 
 
@@ -57,7 +58,7 @@ class Crowd:
 
     def anybody(self, rng: np.random.Generator) -> Clean:
         """Return a person as they are, or somebody mixed for this one time."""
-        if rng.random() < 0.35:
+        if rng.random() < 0.6:
             return self.one(int(rng.integers(len(self._rows))), rng)
         return _mirrored(self._mixed(int(rng.integers(len(TURNS))), rng), rng)
 
@@ -159,6 +160,8 @@ def taken(
     shift, zoom = rng.normal(0, 0.015 * rough, 2), float(np.exp(rng.normal(0, 0.04 * rough)))
     angle = float(np.radians(rng.normal(0, 3 * rough)))
     crop = cut(clean, size, shift, zoom, angle)
+    if rng.random() < _EASY:
+        return rgb(crop)
     kind = rng.random()
     if kind < 0.22:
         around = np.tile(clean.points, (14, 1)) - RIM
@@ -167,8 +170,13 @@ def taken(
             crop = hand(crop, around, rng)[0]
         else:
             crop = blend(crop, texture(patches, crop, size, rng), cover(size, around, rng))
-    spoilt = spoil(crop, rng)[:, :, ::-1].transpose(2, 0, 1)
-    return np.asarray(np.clip(spoilt / np.float32(255), 0, 1), np.float32)
+    return rgb(spoil(crop, rng))
+
+
+def rgb(crop: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a crop [s, s, 3], BGR 0…255, as float32 [3, s, s], RGB, 0…1."""
+    planes = crop[:, :, ::-1].transpose(2, 0, 1) / np.float32(255)
+    return np.ascontiguousarray(np.clip(planes, 0, 1), np.float32)
 
 
 def seen_by(clean: Clean, template: Points, side: int) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from swapcast.kernels.geometry import five_points, invert, transform
 from swapcast.models.embedder import Embedder, read_embedder
-from swapcast.models.embedder_augment import Clean, cut, seen_by, taken
+from swapcast.models.embedder_augment import Clean, cut, rgb, seen_by, taken
 from swapcast.models.embedder_data import RIM, aligned, gather, is_held_out
 from swapcast.models.embedder_training import TEACHER_SIDE, TEACHER_TEMPLATE, Teacher
 from swapcast.models.landmarks_data import MeshTeacher, clip_pictures, read_picture
@@ -30,9 +30,10 @@ CLIPS: Mapping[str, tuple[str, ...]] = {
     "lwbsza": ("grid/lwbsza.mpg",),
     "pwij3p": ("grid/pwij3p.mpg",),
     "swiz3n": ("grid/swiz3n.mpg",),
-    "single_face": ("pyfeat/single_face.mp4",),
-    "face_noface": ("pyfeat/face_noface.mov",),
-    "langer": ("pyfeat/WolfgangLanger_Pexels.mp4",),
+    "man before a door": ("pyfeat/single_face.mp4", "pyfeat/face_noface.mov"),
+    "man with a hand": ("pyfeat/WolfgangLanger_Pexels.mp4",),
+    "man in blue": ("intel/head-pose-face-detection-male.gif",),
+    "woman in grey": ("intel/head-pose-face-detection-female.gif",),
 }
 """Who is in which clips; none of them trained."""
 _FRAMES = 30  # of a clip
@@ -47,7 +48,7 @@ class Evaluate:
     data: Path
     """Folder with clips, faces_real_cc0, faces_ai, head3d and models."""
     people: Path
-    """``.npz`` of the gathered people."""
+    """``.npz`` of the gathered people; the real faces are kept beside it."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,25 @@ def equal_error(vectors: NDArray[np.float32], person: NDArray[np.int64]) -> tupl
     return float((missed[best] + taken_in[best]) / 2), float(places[best])
 
 
-def real_faces(data: Path) -> Faces:
-    """Return faces of the clips in `CLIPS`, and one of each portrait that shows a clear face."""
+def real_faces(data: Path, kept: Path) -> Faces:
+    """Return faces of the clips in `CLIPS`, and one of each portrait that shows a clear face.
+
+    Parameters
+    ----------
+    data : folder with clips, faces_real_cc0 and models
+    kept : ``.npz`` file; made at the first call
+    """
+    if not kept.is_file():
+        found = _real_faces(data)
+        pictures = np.stack([face.picture for face in found.clean])
+        points = np.stack([face.points for face in found.clean])
+        np.savez(kept, pictures=pictures, points=points, person=found.person)
+    with np.load(kept) as stored:
+        pairs = zip(stored["pictures"], stored["points"], strict=True)
+        return Faces([Clean(*pair) for pair in pairs], stored["person"])
+
+
+def _real_faces(data: Path) -> Faces:
     models = data / "models"
     teacher = MeshTeacher(
         models / "yunet/yunet_n_dynamic.onnx", models / "mediapipe_onnx/face_landmark.onnx"
@@ -135,21 +153,17 @@ def evaluate(settings: Evaluate) -> dict[str, float]:
         told[f"{name}: error of the teacher"], _ = equal_error(theirs, faces.person)
         told[f"{name}: cosine to the teacher"] = float((ours * theirs).sum(1).mean())
 
-    real, rng = real_faces(settings.data), np.random.default_rng(5)
-    measure("real", real, [_plain(face, size) for face in real.clean])
+    real = real_faces(settings.data, settings.people.with_name("real.npz"))
+    rng = np.random.default_rng(5)
+    measure("real", real, [rgb(cut(face, size)) for face in real.clean])
     blank = np.zeros((1, 112, 112, 3), np.uint8)
     measure("real, spoilt", real, [taken(face, size, blank, rng) for face in real.clean])
     people = gather(settings.data, settings.people)
     people = people.of(tuple(n for n in people.names if is_held_out(n)))
     pairs = zip(people.pictures, people.points, strict=True)
     drawn = Faces([Clean(*pair) for pair in pairs], people.person.astype(np.int64))
-    measure("drawn, kept out", drawn, [_plain(face, size) for face in drawn.clean])
+    measure("drawn, kept out", drawn, [rgb(cut(face, size)) for face in drawn.clean])
     return told
-
-
-def _plain(clean: Clean, size: int) -> NDArray[np.float32]:
-    rgb = cut(clean, size)[:, :, ::-1].transpose(2, 0, 1)
-    return np.ascontiguousarray(rgb, np.float32) / np.float32(255)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ TEACHER_TEMPLATE = np.array(
 """Where face-reidentification-retail-0095 wants the five points, fractions of the crop's side: Open
 Model Zoo's documentation."""
 TEACHER_SIDE = 128
+_SPREAD = 0.1  # temperature of the similarities
+_FIRST = 256  # faces of which the vector is known before the first step
 _KNOWN = 1000  # faces of which the teacher's vector is kept
 _NOBODY = (
     "AI-made portraits of SFHQ-T2I (MIT, David Beniaguev), turned, mixed and bent; nobody real"
@@ -85,8 +87,8 @@ class Margin(_Training):
 class Distil(_Training):
     """Learn another recogniser's vectors."""
 
-    pairs: float = 4.0
-    """Weight of the similarities between the faces of a step."""
+    pairs: float = 0.5
+    """Weight of how the faces of a step lie to each other."""
 
 
 Step = Callable[[np.random.Generator], tuple[Tensor, dict[str, float]]]
@@ -208,7 +210,7 @@ def margin(settings: Margin) -> None:
         loss: Tensor = head(vectors, wanted)
         with torch.no_grad():
             near = (vectors @ nn.functional.normalize(head.centres, dim=1).mT).argmax(1)
-        return loss, {"loss": float(loss), "right": float((near == wanted).float().mean())}
+        return loss, {"loss": float(loss.detach()), "right": float((near == wanted).float().mean())}
 
     _train(run, step)
 
@@ -249,18 +251,24 @@ def distil(settings: Distil) -> None:
     known: deque[tuple[Clean, NDArray[np.float32]]] = deque(maxlen=_KNOWN)
 
     def step(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        for _ in range(settings.samples // (4 if known else 1)):
+        for _ in range(settings.samples // 4 if known else _FIRST):
             face = crowd.anybody(rng)
             known.append((face, teacher(seen_by(face, TEACHER_TEMPLATE, TEACHER_SIDE))))
-        picked = rng.choice(len(known), settings.samples)
-        wanted = torch.from_numpy(np.stack([known[k][1] for k in picked]))
+        picked = rng.choice(len(known), settings.samples, replace=len(known) < settings.samples)
+        # What all faces have in common says nothing about who it is.
+        middle = np.mean([vector for _, vector in known], 0)
+        wanted = torch.from_numpy(np.stack([known[k][1] - middle for k in picked]))
+        wanted = nn.functional.normalize(wanted, dim=1)
         size, patches = run.model.settings.size, crowd.patches
         vectors = _vectors(run.model, [taken(known[k][0], size, patches, rng) for k in picked])
-        alike = (vectors * wanted).sum(1)
-        apart = (vectors @ vectors.mT - wanted @ wanted.mT).square()
-        pairs = apart.mean()
-        loss = (1 - alike).mean() + settings.pairs * pairs
-        return loss, {"cosine": float(alike.mean()), "pairs": float(pairs.sqrt())}
+        alike = (vectors * wanted).sum(1).mean()
+        # Contrastive: which of the step's faces it is must be as plain as to the teacher.
+        nearness = (vectors @ wanted.mT / _SPREAD).log_softmax(1)
+        pairs = nn.functional.kl_div(
+            nearness, (wanted @ wanted.mT / _SPREAD).softmax(1), reduction="batchmean"
+        )
+        loss = 1 - alike + settings.pairs * pairs
+        return loss, {"cosine": float(alike.detach()), "pairs": float(pairs.detach())}
 
     _train(run, step)
 
