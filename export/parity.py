@@ -12,8 +12,9 @@ from torch import nn
 
 from swapcast.export.runners import Provider, open_runner
 
-Precision = Literal["fp32", "fp16"]
-"""How the file keeps its weights; what computes with them is the provider's choice."""
+Precision = Literal["fp32", "fp16", "int8"]
+"""How the file keeps its weights; what computes with them is the provider's choice. What is kept as
+int8 is also computed so."""
 
 Floats = NDArray[np.float32]
 
@@ -39,6 +40,8 @@ TOLERANCES: Mapping[tuple[Precision, Provider], Tolerance] = {
     # OpenVINO computes in bf16 where the processor can, which keeps 8 bits of each number.
     ("fp32", "openvino"): Tolerance(2e-1, 6e-3),
     ("fp16", "openvino"): Tolerance(2e-1, 6e-3),
+    ("int8", "cpu"): Tolerance(6e-1, 1e-2),
+    ("int8", "openvino"): Tolerance(6e-1, 1e-2),
 }
 """By how the weights are kept and what computes."""
 
@@ -118,6 +121,7 @@ def check_parity(
     sliders: int = 0,
     precision: Precision,
     providers: Sequence[Provider],
+    faces: Sequence[Floats] = (),
 ) -> ParityReport:
     """Send the same pictures through the trained network and the exported one, then compare.
 
@@ -130,8 +134,10 @@ def check_parity(
     sliders : how many the network takes
     precision : how the file keeps its weights
     providers : what is to run the exported network
+    faces : float32 [1, 3, size, size] each
+        What the network is to see; nothing given: `sample_pictures`.
     """
-    inputs = [{"crop": picture} for picture in sample_pictures(size)]
+    inputs = [{"crop": picture} for picture in faces or sample_pictures(size)]
     if sliders:
         random = np.random.default_rng(8)
         for one in inputs:

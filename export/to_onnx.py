@@ -3,7 +3,7 @@
 import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,18 +16,22 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from swapcast.export.parity import (
+    Floats,
     ParityError,
     ParityReport,
     Precision,
     check_parity,
     providers_here,
 )
+from swapcast.export.quantise import QuantiseError, quantise
 from swapcast.models.architectures import load_model
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
+from swapcast.models.faces import load_faces
 from swapcast.models.swap_model import SwapModel
 from swapcast.models.training import CHECKPOINT
 
 OPSET = 18
+_FACES = 128
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,9 @@ class Exported:
     parity: ParityReport
 
 
-def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Exported:
+def export(
+    run: Path, identity: str, *, precision: Precision = "fp16", calibrate: Sequence[Path] = ()
+) -> Exported:
     """Make a swapper for one identity: its decoder baked in behind the shared encoder.
 
     The network takes ``crop`` and gives ``face`` (both float32 [1, 3, size, size], RGB, 0…1) and,
@@ -51,12 +57,18 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
     ----------
     run : folder of a training, or a checkpoint in it
     identity : name of one of its identities
-    precision : how the file keeps its weights; fp16 halves it
+    precision : how the file keeps its weights; fp16 halves it, int8 also computes in 8 bits
+    calibrate : face sets of whoever will be before the camera, for int8
+        Three quarters of their faces show which ranges occur; the rest judges the outcome.
 
     Raises
     ------
     CheckpointError
         If there is no such training or no such identity in it.
+    FaceSetError
+        If ``calibrate`` names no face sets.
+    QuantiseError
+        If there are too few faces, or the network cannot be computed in 8 bits.
     ParityError
         If the file does not make the pictures that the trained network makes.
     """
@@ -81,8 +93,13 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
     with torch.no_grad():
         outputs = ["face", "mask"][: len(model(*inputs.values()))]
     proto = to_proto(model, inputs, outputs)
+    judged: list[Floats] = []
     if precision == "fp16":
         halve_weights(proto)
+    if precision == "int8":
+        recorded, judged = _recorded(calibrate, size)
+        sliders = {name: value.numpy() for name, value in inputs.items() if name != "crop"}
+        proto = quantise(proto, [{"crop": crop, **sliders} for crop in recorded])
     onnx.helper.set_model_props(proto, {"swapcast": json.dumps(about)})
     onnx.checker.check_model(proto)
     network = proto.SerializeToString()
@@ -94,6 +111,7 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
         sliders=len(trained.sliders),
         precision=precision,
         providers=providers_here(),
+        faces=judged,
     )
     if not parity.passed:
         far = "; ".join(
@@ -103,6 +121,18 @@ def export(run: Path, identity: str, *, precision: Precision = "fp16") -> Export
         )
         raise ParityError(f"the exported network differs from the trained one: {far}")
     return Exported(network, about, parity)
+
+
+def _recorded(folders: Sequence[Path], size: int) -> tuple[list[Floats], list[Floats]]:
+    """Return faces to calibrate with, and every fourth one, to judge by; at most 128 in all."""
+    if not folders:
+        raise QuantiseError(
+            "int8 needs faces to find its ranges; name face sets with --calibrate FACES"
+        )
+    images = load_faces("the calibration", folders, side=size).images
+    chosen = images[np.linspace(0, len(images) - 1, min(_FACES, len(images))).astype(int)]
+    crops = [(one.transpose(2, 0, 1)[None] / 255).astype(np.float32) for one in chosen]
+    return [crop for k, crop in enumerate(crops) if k % 4], crops[::4]
 
 
 def to_proto(

@@ -24,8 +24,10 @@ class Export:
     """Whose decoder; the name it has in the training."""
     out: Path | None = None
     """The pack to write; nothing given: IDENTITY.face."""
-    precision: Literal["fp32", "fp16"] = "fp16"
-    """Number format the weights are kept in."""
+    precision: Literal["fp32", "fp16", "int8"] = "fp16"
+    """Number format the weights are kept in. int8 is also computed in 8 bits."""
+    calibrate: tuple[Path, ...] = ()
+    """For int8: face sets of whoever will be before the camera, to find the ranges of numbers."""
 
 
 def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
@@ -33,8 +35,10 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
     settings = tyro.cli(Export, prog="swapcast export", args=list(argv))
     # Training and its export need torch; nothing else here does.
     from swapcast.export.parity import ParityError  # noqa: PLC0415
+    from swapcast.export.quantise import QuantiseError  # noqa: PLC0415
     from swapcast.export.to_onnx import export  # noqa: PLC0415
     from swapcast.models.checkpoint import CheckpointError, read_checkpoint  # noqa: PLC0415
+    from swapcast.models.faces import FaceSetError  # noqa: PLC0415
     from swapcast.models.training import CHECKPOINT  # noqa: PLC0415
 
     store = face_store(say)
@@ -45,8 +49,13 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
         if settings.identity in checkpoint.identities:
             # Before the long work, not after it.
             carried_record(checkpoint.provenance.get(settings.identity), store)
-        exported = export(settings.run, settings.identity, precision=settings.precision)
-    except (CheckpointError, ParityError) as error:
+        exported = export(
+            settings.run,
+            settings.identity,
+            precision=settings.precision,
+            calibrate=settings.calibrate,
+        )
+    except (CheckpointError, FaceSetError, ParityError, QuantiseError) as error:
         raise ModelError(str(error)) from error
     except ConsentError as error:
         raise ConsentError(f"{settings.run}, {settings.identity!r}: {error}") from error

@@ -18,6 +18,7 @@ from swapcast.export.parity import (
     providers_here,
     sample_pictures,
 )
+from swapcast.export.quantise import QuantiseError
 from swapcast.export.runners import open_runner
 from swapcast.export.to_onnx import Exported, export, write_network
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, write_checkpoint
@@ -26,6 +27,7 @@ from swapcast.models.shared_autoencoder import (
     OneIdentity,
     SharedAutoencoder,
 )
+from tests.test_faces import write_set
 
 SOURCE = {
     "subject": "nobody",
@@ -100,6 +102,22 @@ def test_the_file_makes_the_pictures_of_the_training(
     report = json.loads(proof.read_text())
     assert report["passed"]
     assert set(report["tolerances"]) == set(providers_here())
+
+
+def test_eight_bits_are_found_from_faces_and_judged_on_others(run: Path, tmp_path: Path) -> None:
+    few = write_set(tmp_path / "few", count=8)
+    with pytest.raises(QuantiseError, match="6 faces are too few"):
+        export(run, "b", precision="int8", calibrate=[few])
+    with pytest.raises(QuantiseError, match="--calibrate"):
+        export(run, "b", precision="int8")
+    faces = write_set(tmp_path / "faces", count=32)
+    exported = export(run, "b", precision="int8", calibrate=[faces])
+    assert exported.parity.passed
+    assert exported.parity.inputs == 8
+    kinds = {w.data_type for w in onnx.load_from_string(exported.network).graph.initializer}
+    assert onnx.TensorProto.INT8 in kinds
+    with open_runner(exported.network) as runner:
+        assert json.loads(runner.metadata["swapcast"])["identity"] == "b"
 
 
 def test_fp16_halves_the_file(exports: dict[str, Exported]) -> None:
