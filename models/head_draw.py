@@ -1,5 +1,6 @@
 """Draw a person who does not exist: any pose, face movement, gaze, light and background."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +20,8 @@ from swapcast.models.head_surround import Surround
 _CAVITY = (0.016, 0.006, 0.005)
 _TONGUE = (0.20, 0.065, 0.06)
 _TEETH = (0.44, 0.39, 0.33)
+_MARGIN = 14
+"""Pixels around a face within which another face on the same head may lie."""
 _MOUTH = (PARTS.index(TEETH), PARTS.index(TONGUE), INSIDE)
 
 
@@ -69,7 +72,13 @@ class _Scene:
     camera: Camera
     light: Light
     background: Image
-    crop: Affine | None
+    crop: Affine
+
+    def part(self, box: tuple[slice, slice]) -> "_Scene":
+        """Return what is seen in a part of the frame."""
+        crop = self.crop.copy()
+        crop[:, 2] -= [box[1].start, box[0].start]
+        return _Scene(self.camera, self.light, self.background[box], crop)
 
 
 def draw(
@@ -88,14 +97,62 @@ def draw(
     ----------
     background : uint8 [h, w, 3] RGB
         Gives the frame its size.
-    crop : float32 [2, 3], optional
-        From the camera's pixels to the frame's, where they are not the same.
     samples : int ≥ 1
         Rays per pixel and axis; more make smoother edges.
+    crop : float32 [2, 3], optional
+        From the camera's pixels to the frame's, where they are not the same.
     """
-    head, scene = person.head, _Scene(camera, light, background, crop)
+    way = np.eye(2, 3, dtype=np.float32) if crop is None else crop
+    scene = _Scene(camera, light, background, way)
+    vertices = person.head.move(person.shape, act.strengths)
+    return _paint(person, act, vertices, scene, _sheet(person, act, vertices, scene), samples)
+
+
+def draw_faces(
+    people: Sequence[Person],
+    act: Act,
+    camera: Camera,
+    light: Light,
+    background: Image,
+    *,
+    crop: Affine,
+) -> list[Drawn]:
+    """Draw frames that differ in nothing but the face: the first is drawn whole.
+
+    Parameters
+    ----------
+    people : from `swapcast.models.head_swap.put_on`, all with the same head
+    """
+    first, scene = people[0], _Scene(camera, light, background, crop)
+    vertices = first.head.move(first.shape, act.strengths)
+    sheet = _sheet(first, act, vertices, scene)
+    whole = _paint(first, act, vertices, scene, sheet, 2)
+    drawn = [whole]
+    rows, columns = (np.flatnonzero(whole.put.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return drawn * len(people)
+    box = (
+        slice(max(rows[0] - _MARGIN, 0), rows[-1] + 1 + _MARGIN),
+        slice(max(columns[0] - _MARGIN, 0), columns[-1] + 1 + _MARGIN),
+    )
+    near, around = scene.part(box), np.ascontiguousarray(sheet[box])
+    for person in people[1:]:
+        vertices = person.head.move(person.shape, act.strengths)
+        part = _paint(person, act, vertices, near, around, 2)
+        image, mask, put = whole.image.copy(), whole.mask.copy(), np.zeros_like(whole.put)
+        changed = np.maximum(part.put, whole.put[box]) > 0
+        image[box][changed] = part.image[changed]
+        mask[box], put[box] = part.mask, part.put
+        landmarks = part.landmarks + np.array([box[1].start, box[0].start], np.float32)
+        drawn.append(Drawn(image, landmarks, part.visibility, mask, put))
+    return drawn
+
+
+def _paint(
+    person: Person, act: Act, vertices: Floats, scene: _Scene, sheet: Floats, samples: int
+) -> Drawn:
+    head = person.head
     height, width = scene.background.shape[:2]
-    vertices = head.move(person.shape, act.strengths)
     placed = act.pose.to_camera(vertices)
     points = _project(scene, placed)
     fine = points * np.array([samples, samples, 1], np.float32)
@@ -104,31 +161,28 @@ def draw(
     rasterise(fine, head.triangles, depth, index, weights)
     lit, kind = np.empty((len(placed), 4), np.float32), np.empty(index.shape, np.uint8)
     light_corners(placed, head.triangles, scene.light.coefficients, np.empty_like(placed), lit)
-    lip = vertices[head.landmarks[62]]
-    back = PARTS.index(BACK)
+    lip, back = vertices[head.landmarks[62]], PARTS.index(BACK)
     classify(index, weights, head.triangles, head.part, lit, vertices, lip, back, kind)
     canvas = scene.background.astype(np.float32) * np.float32(1 / 255)
     canvas *= canvas
     masks = np.empty((height, width, 2), np.float32)
     side = np.float32(len(person.skin.texture) - 1)
-    uv = head.uv * np.array([side, -side], np.float32) + np.array([0, side], np.float32)
-    limits = np.array([head.mean[head.landmarks[33], 1], lip[2]], np.float32)
     shade(
         index,
         weights,
         kind,
         head.triangles,
         head.uv_triangles,
-        uv,
+        head.uv * np.array([side, -side], np.float32) + np.array([0, side], np.float32),
         lit,
         vertices,
         person.skin.texture,
         person.skin.shares,
         _eyes(person, act),
         np.array([*person.skin.colours, _TEETH, _TONGUE, _CAVITY], np.float32),
-        limits,
+        np.array([head.mean[head.landmarks[33], 1], lip[2]], np.float32),
         _dim(kind, fine[head.landmarks, :2]),
-        _sheet(person, act, vertices, scene),
+        sheet,
         samples,
         canvas,
         masks,
@@ -145,7 +199,7 @@ def draw(
 
 
 def _project(scene: _Scene, placed: Floats) -> Floats:
-    way = np.eye(2, 3, dtype=np.float32) if scene.crop is None else scene.crop.copy()
+    way = scene.crop.copy()
     way[:, 2] += way[:, :2] @ np.asarray(scene.camera.centre, np.float32)
     points = np.empty_like(placed)
     project(placed, scene.camera.focal, way, points)

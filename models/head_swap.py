@@ -31,6 +31,8 @@ class Face:
     """float32 [512, 512, 3], linear."""
     known: Floats
     """float32 [512, 512], 0…1: where the texture shows skin and not hair."""
+    tone: Floats
+    """float32 [128, 128, 3]: `coarse` of the texture."""
     colours: Floats
     """float32 [2, 3], linear: iris and the eye's white."""
 
@@ -47,6 +49,8 @@ class Borders:
     """float32 [128, 128, 1], 0…1: how much the face's skin takes the head's tone."""
     put: Floats
     """float32 [512, 512], 0…1: everything that may change."""
+    box: tuple[slice, slice]
+    """Rows and columns of the texture with a share of the face."""
 
 
 def find_borders(head: Head) -> Borders:
@@ -74,6 +78,10 @@ def find_borders(head: Head) -> Borders:
         shape=shape,
         match=(1 - _smooth(small, 16, 90))[..., None],
         put=_smooth(away, 0, 24),
+        box=(
+            slice(int(away.any(1).argmax()), SIDE - int(away.any(1)[::-1].argmax())),
+            slice(int(away.any(0).argmax()), SIDE - int(away.any(0)[::-1].argmax())),
+        ),
     )
 
 
@@ -82,11 +90,22 @@ def _smooth(values: Floats, low: float, high: float) -> Floats:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
+def marked(body: Person, borders: Borders) -> Person:
+    """Return the person as they are, with the place that a face may take marked in their skin."""
+    shares = body.skin.shares.copy()
+    shares[..., 2] = borders.put
+    return replace(body, skin=replace(body.skin, shares=shares))
+
+
 def put_on(body: Person, face: Face, borders: Borders) -> Person:
     """Return the person whose head is ``body``'s and whose face is ``face``.
 
     The face is moved and scaled to the head, not turned. Its skin takes the head's tone at the
     border and keeps its own in the middle, unless the two are far apart; light is not part of it.
+
+    Parameters
+    ----------
+    body : from `marked`
     """
     share, own = borders.shape, body.shape
     weight = share / share.sum()
@@ -94,31 +113,30 @@ def put_on(body: Person, face: Face, borders: Borders) -> Person:
     moved, target = face.shape - middle, own - goal
     scale = float((moved * target * weight).sum() / (moved * moved * weight).sum())
     shape = (own + share * (moved * scale + goal - own)).astype(np.float32)
-    skin = body.skin
-    weight = borders.skin * _smooth(face.known, 0.5, 0.95)
-    texture = face.texture * _tone(skin.texture, face.texture, borders.match)
-    texture -= skin.texture
-    texture *= weight[..., None]
-    texture += skin.texture
-    shares = skin.shares.copy()
-    shares[..., 2] = borders.put
+    skin, box = body.skin, borders.box
+    below, above = skin.texture, face.texture[box] * _tone(skin.texture, face, borders)
+    above -= below[box]
+    above *= (borders.skin[box] * _smooth(face.known[box], 0.5, 0.95))[..., None]
+    texture = below.copy()
+    texture[box] += above
     colours = np.stack([*face.colours, skin.colours[2]]).astype(np.float32)
     bound = body.surround.bound
     return replace(
         body,
         shape=shape,
-        skin=Skin(texture, shares, colours, skin.light),
+        skin=Skin(texture, skin.shares, colours, skin.light),
         still=body.still + shape[bound] - own[bound],
     )
 
 
-def _tone(head: Floats, face: Floats, match: Floats) -> Floats:
-    """Return float32 [512, 512, 3], by which a face's skin takes the head's tone."""
-    low, high = (coarse(texture) for texture in (face, head))
-    ratio = np.clip(high / low, 0.1, 10)
-    apart = abs(float(np.log(ratio)[MIDDLE].mean()))  # very different tones meet half-way
+def _tone(head: Floats, face: Face, borders: Borders) -> Floats:
+    """Return by what a face's skin takes the head's tone, float32 [h, w, 3] of the borders' box."""
+    ratio = np.clip(coarse(head) / face.tone, 0.1, 10)
+    apart = abs(float(np.log(ratio[MIDDLE]).mean()))  # very different tones meet half-way
+    match = borders.match
     ratio = ratio ** (match + (1 - match) * np.float32(0.6 * min(apart / 1.5, 1)))
-    return np.asarray(cv2.resize(ratio, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
+    whole = cv2.resize(ratio, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(whole[borders.box], np.float32)
 
 
 def coarse(texture: Floats) -> Floats:

@@ -1,7 +1,7 @@
-"""Draw one pair: somebody before a camera, and the same performance with another face."""
+"""Draw pairs: somebody before a camera, and the same performance with another face."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from swapcast.kernels.geometry import TEMPLATES, Affine, five_points, similarity
 from swapcast.models.head import Floats
-from swapcast.models.head_draw import Act, Drawn, Person, draw
+from swapcast.models.head_draw import Act, Drawn, Person, draw, draw_faces
 from swapcast.models.head_fit import Camera, Image
 from swapcast.models.head_light import Light
-from swapcast.models.head_swap import Borders, Face, put_on
 from swapcast.models.landmarks_covers import cover, hand, texture
 from swapcast.models.pairs import COVERED, CROP, MARGIN, SELF, SIDE, VIEW, VIEWS, Batch
 from swapcast.models.performance import Limits, face_of_chance, pose_of_chance
@@ -23,7 +22,7 @@ Bytes = NDArray[np.uint8]
 _LIMITS = Limits(np.radians(48), np.radians(26), np.radians(25))
 _VIEW_LIMITS = Limits(np.radians(25), np.radians(12), np.radians(8))
 _ONE_IN = 8
-"""One pair in so many is covered, one the driver's own face."""
+"""One performance in so many is covered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,54 +75,63 @@ def draw_in(person: Person, take: Take, crop: Affine) -> Drawn:
     return draw(person, take.act, take.camera, take.light, take.background, crop=crop)
 
 
-def draw_pair(
+def draw_pairs(
     rng: np.random.Generator,
-    bodies: tuple[Person, Person],
-    people: tuple[int, int],
+    bodies: Sequence[Person],
+    people: Sequence[int],
     rooms: Sequence[Image],
-) -> Batch:
-    """Draw a driver and its target.
+) -> list[Batch]:
+    """Draw one performance with several faces on one head: each with each is a pair.
+
+    The pictures are aligned by the landmarks of the first; the others' differ by a pixel or two,
+    as those that a landmark network finds do.
 
     Parameters
     ----------
-    bodies : the driver, and the same head with the other face
+    bodies : of one head, from `swapcast.models.head_swap.put_on`
     people : their numbers
+
+    Returns
+    -------
+    list of Batch
+        n (n - 1) pairs and one of the first with itself, one batch each.
     """
-    driver, target = bodies
-    take = take_of_chance(rng, driver, rooms, _LIMITS, SIDE)
-    crop = crop_of(driver, take, "dfl_whole_face", CROP, MARGIN)
-    shown = draw_in(driver, take, crop)
-    flags = SELF if people[0] == people[1] else 0
-    swapped = shown if flags else draw_in(target, take, crop)
-    wanted = swapped.image
-    face = np.maximum(shown.put, swapped.put)
-    wanted = np.where(face[..., None] > 0, wanted, shown.image)
-    covered = np.zeros((SIDE, SIDE), np.float32)
-    image = shown.image
+    take = take_of_chance(rng, bodies[0], rooms, _LIMITS, SIDE)
+    crop = crop_of(bodies[0], take, "dfl_whole_face", CROP, MARGIN)
+    drawn = draw_faces(bodies, take.act, take.camera, take.light, take.background, crop=crop)
+    covered, images = np.zeros((SIDE, SIDE), np.float32), [one.image for one in drawn]
+    flags = 0
     if rng.random() < 1 / _ONE_IN:
-        flags |= COVERED
-        image, covered = _cover(rng, image, shown.landmarks, rooms)
-        differs = wanted.astype(np.float32) - shown.image
-        wanted = np.clip(image + (1 - covered[..., None]) * differs, 0, 255)
-        wanted = (wanted + 0.5).astype(np.uint8)
-        face = (face * (1 - covered)).astype(np.uint8)
-    lids = np.concatenate([_area(swapped.landmarks[k : k + 6], 3)[None] for k in (36, 42)]).max(0)
-    lips = _area(swapped.landmarks[48:60], 2)
-    seen = face.astype(np.uint16)
-    pose = take.act.pose
-    return Batch(
-        driver=image[None],
-        target=wanted[None],
-        face=face[None],
-        mouth=(lips * seen // 255).astype(np.uint8)[None],
-        eyes=(lids * seen // 255).astype(np.uint8)[None],
-        cover=(covered * 255 + 0.5).astype(np.uint8)[None],
-        landmarks=shown.landmarks[None],
-        target_landmarks=swapped.landmarks[None],
-        people=np.array([people], np.int32),
-        pose=np.array([[pose.yaw, pose.pitch]], np.float32),
-        flags=np.array([flags], np.uint8),
-    )
+        flags, (images, covered) = COVERED, _cover(rng, drawn, rooms)
+    pose = np.array([[take.act.pose.yaw, take.act.pose.pitch]], np.float32)
+    count, found = range(len(bodies)), []
+    for i, j in [(0, 0)] + [(i, j) for i in count for j in count if i != j]:
+        face = (np.maximum(drawn[i].put, drawn[j].put) * (1 - covered)).astype(np.uint8)
+        mouth, eyes = feature_masks(drawn[j].landmarks, face)
+        same = SELF if people[i] == people[j] else 0
+        found.append(
+            Batch(
+                driver=images[i][None],
+                target=images[j][None],
+                face=face[None],
+                mouth=mouth[None],
+                eyes=eyes[None],
+                cover=(covered * 255 + 0.5).astype(np.uint8)[None],
+                landmarks=drawn[i].landmarks[None],
+                target_landmarks=drawn[j].landmarks[None],
+                people=np.array([[people[i], people[j]]], np.int32),
+                pose=pose,
+                flags=np.array([flags | same], np.uint8),
+            )
+        )
+    return found
+
+
+def feature_masks(landmarks: Floats, face: Bytes) -> tuple[Bytes, Bytes]:
+    """Return where mouth and eyes are, uint8 [288, 288] each, as far as ``face`` is seen."""
+    lids = np.maximum(_area(landmarks[36:42], 3), _area(landmarks[42:48], 3))
+    lips, seen = _area(landmarks[48:60], 2), face.astype(np.uint16)
+    return (lips * seen // 255).astype(np.uint8), (lids * seen // 255).astype(np.uint8)
 
 
 def _area(points: Floats, margin: int) -> Bytes:
@@ -133,16 +141,23 @@ def _area(points: Floats, margin: int) -> Bytes:
 
 
 def _cover(
-    rng: np.random.Generator, image: Image, landmarks: Floats, rooms: Sequence[Image]
-) -> tuple[Image, Floats]:
+    rng: np.random.Generator, drawn: Sequence[Drawn], rooms: Sequence[Image]
+) -> tuple[list[Image], Floats]:
+    """Lay the same thing before each face; return the pictures and where it is, float32 [h, w]."""
+    first = drawn[0].image
     if rng.random() < 0.5:
-        reversed_, covered = hand(np.ascontiguousarray(image[..., ::-1]), landmarks, rng)
-        return np.ascontiguousarray(reversed_[..., ::-1]), covered
-    covered = cover(SIDE, landmarks, rng)
-    patch = rooms[int(rng.integers(len(rooms)))][None]
-    look = texture(patch, image, SIDE, rng).astype(np.float32)
-    out = image + covered[..., None] * (look - image)
-    return (out + 0.5).astype(np.uint8), covered
+        back, covered = hand(np.ascontiguousarray(first[..., ::-1]), drawn[0].landmarks, rng)
+        image = np.ascontiguousarray(back[..., ::-1])
+    else:
+        covered = cover(SIDE, drawn[0].landmarks, rng)
+        patch = rooms[int(rng.integers(len(rooms)))][None]
+        look = texture(patch, first, SIDE, rng).astype(np.float32)
+        image = (first + covered[..., None] * (look - first) + 0.5).astype(np.uint8)
+    images = [image]
+    for other in drawn[1:]:
+        seen = (1 - covered[..., None]) * (other.image.astype(np.float32) - first)
+        images.append(np.clip(image + seen + 0.5, 0, 255).astype(np.uint8))
+    return images, covered
 
 
 def draw_views(rng: np.random.Generator, person: Person, rooms: Sequence[Image]) -> Bytes:
@@ -153,21 +168,6 @@ def draw_views(rng: np.random.Generator, person: Person, rooms: Sequence[Image])
         crop = crop_of(person, take, "arcface_112_v2", VIEW, 0)
         out[k] = draw_in(person, take, crop).image
     return out
-
-
-def put_pair(
-    body: Person, own: Face | None, other: Face, borders: Borders
-) -> tuple[Person, Person]:
-    """Return the driver and the target: a head with its own face or another, and with ``other``."""
-    driver = put_on(body, own, borders) if own is not None else marked(body, borders)
-    return driver, put_on(body, other, borders)
-
-
-def marked(body: Person, borders: Borders) -> Person:
-    """Return the person as they are, with the place that a face may take marked in their skin."""
-    shares = body.skin.shares.copy()
-    shares[..., 2] = borders.put
-    return replace(body, skin=replace(body.skin, shares=shares))
 
 
 def top_is_shown(person: Person) -> bool:

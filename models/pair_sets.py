@@ -6,79 +6,87 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from rich.progress import track
+from rich.progress import Progress
 
 from swapcast.models.head_draw import Person
 from swapcast.models.head_fit import Image
 from swapcast.models.head_skin import fill
-from swapcast.models.head_swap import Borders, Face, find_borders
-from swapcast.models.pair_scenes import draw_pair, draw_views, marked, put_pair, top_is_shown
-from swapcast.models.pairs import Batch, write_arrays, write_pairs
+from swapcast.models.head_swap import put_on
+from swapcast.models.pair_scenes import draw_pairs, draw_views, top_is_shown
+from swapcast.models.pairs import Batch, Writer, write_views
 from swapcast.models.people_mix import MIXED, VILLAGE, People
 from swapcast.models.render_sets import read_tile
 
 SHARD = 500
-_PURE, _MIXED_DRIVER, _SELF = 0.12, 0.5, 1 / 8
+SHARDS = 4
+"""Shards that a village is drawn in."""
+_FACES = 3
+"""On each head of a performance."""
+_PURE, _OWN = 0.12, 0.4
+"""How often a face is that of a picture, and the first on a head is its own."""
 _ROOM = 256
 
 
 class Village:
-    """The people of one shard: heads from a pool of pictures, faces of its people and mixtures."""
+    """People who are drawn together: heads from a pool of pictures, faces of these and mixtures."""
 
-    def __init__(self, people: People, data: Path, number: int, rng: np.random.Generator) -> None:
-        self._people, self._number, self._rng = people, number, rng
-        self._pool = people.pool(number)
-        self._bodies = [name for name in self._pool if top_is_shown(people.person(name))]
-        self._faces: dict[int, Face] = {}
-        self.borders: Borders = find_borders(people.head)
-        self.rooms = [empty_room(people.person(name), read_tile(data, name)) for name in self._pool]
+    def __init__(self, people: People, data: Path, number: int) -> None:
+        self.people, self.number = people, number
+        self.pool = people.pool(number)
+        self.bodies = [name for name in self.pool if top_is_shown(people.person(name))]
+        if not self.bodies:
+            raise ValueError(f"no picture of {len(self.pool)} shows a whole head; fit more")
+        self.rooms = [empty_room(people.person(name), read_tile(data, name)) for name in self.pool]
 
-    def somebody(self) -> int:
+    def somebody(self, rng: np.random.Generator) -> int:
         """Return the number of somebody whose face may be put on."""
-        if self._rng.random() < _PURE:
-            return int(self._rng.choice(self._pool))
-        return MIXED + self._number * VILLAGE + int(self._rng.integers(VILLAGE))
+        if rng.random() < _PURE:
+            return int(rng.choice(self.pool))
+        return MIXED + self.number * VILLAGE + int(rng.integers(VILLAGE))
 
-    def face(self, number: int) -> Face:
-        """Return somebody's face."""
-        if number not in self._faces:
-            self._faces[number] = self._people.face(number)
-        return self._faces[number]
+    def take(self, rng: np.random.Generator) -> list[Batch]:
+        """Draw pairs of one performance."""
+        name = str(rng.choice(self.bodies))
+        body, borders = self.people.person(name), self.people.borders
+        own = rng.random() < _OWN
+        numbers = [int(name)] if own else []
+        while len(numbers) < _FACES:
+            number = self.somebody(rng)
+            if number not in numbers:
+                numbers.append(number)
+        heads = [
+            body if n == int(name) else put_on(body, self.people.face(n), borders) for n in numbers
+        ]
+        return draw_pairs(rng, heads, numbers, self.rooms)
 
-    def pair(self) -> Batch:
-        """Draw a pair of chance."""
-        rng = self._rng
-        name = str(rng.choice(self._bodies))
-        own = self.face(self.somebody()) if rng.random() < _MIXED_DRIVER else None
-        first = int(name) if own is None else own.number
-        second = first if rng.random() < _SELF else self.somebody()
-        body = self._people.person(name)
-        both = put_pair(body, own, self.face(second), self.borders)
-        return draw_pair(rng, both, (first, second), self.rooms)
-
-    def whole(self, number: int) -> Person:
-        """Return somebody with a head of their own."""
-        name = self._people.parents(number)[0]
-        if number < MIXED:
-            return marked(self._people.person(name), self.borders)
-        if name not in self._bodies:
-            name = self._bodies[number % len(self._bodies)]
-        return put_pair(self._people.person(name), None, self.face(number), self.borders)[1]
+    def views(self, number: int, seed: int) -> Image:
+        """Draw somebody with a head of their own, uint8 [4, 112, 112, 3] RGB."""
+        person = self.people.person(self.people.parents(number)[0])
+        if number >= MIXED:
+            if not top_is_shown(person):
+                person = self.people.person(self.bodies[number % len(self.bodies)])
+            person = put_on(person, self.people.face(number), self.people.borders)
+        return draw_views(np.random.default_rng([seed, number, 4]), person, self.rooms)
 
 
-def write_shard(people: People, data: Path, seed: int, shard: int, count: int, out: Path) -> None:
+def write_shard(village: Village, seed: int, shard: int, count: int, out: Path) -> None:
     """Draw one shard and the views of everybody whose face it puts on.
 
-    A shard depends on the seed, its number, its count and the people alone.
+    A shard depends on the seed, its number, its count and the village alone.
     """
     rng = np.random.default_rng([seed, shard])
-    village = Village(people, data, shard, rng)
-    pairs = [village.pair() for _ in track(range(count), description=f"shard {shard}")]
-    seen = sorted({int(pair.people[0, 1]) for pair in pairs})
-    views = np.stack([draw_views(rng, village.whole(number), village.rooms) for number in seen])
-    everybody = {"people": np.array(seen, np.int32), "views": views}
-    write_arrays(out / f"people-{shard:05d}.npz", everybody)
-    write_pairs(out / f"pairs-{shard:05d}.npz", pairs)
+    writer, views = Writer(), dict[int, Image]()
+    with Progress() as progress:
+        bar = progress.add_task(f"shard {shard}", total=count)
+        while len(writer) < count:
+            for pair in village.take(rng)[: count - len(writer)]:
+                writer.add(pair)
+                number = int(pair.people[0, 1])
+                if number not in views:
+                    views[number] = village.views(number, seed)
+            progress.update(bar, completed=len(writer))
+    write_views(out / f"people-{shard:05d}.npz", views)
+    writer.write(out / f"pairs-{shard:05d}.npz")
 
 
 def empty_room(person: Person, picture: Image) -> Image:
@@ -121,9 +129,13 @@ def agree(out: Path, wanted: Catalogue) -> Catalogue:
 
 def write_set(people: People, data: Path, seed: int, count: int, out: Path) -> None:
     """Draw the shards that are missing of a set of ``count`` pairs."""
+    village: Village | None = None
     for shard in range(-(-count // SHARD)):
-        if not (out / f"pairs-{shard:05d}.npz").is_file():
-            write_shard(people, data, seed, shard, min(SHARD, count - shard * SHARD), out)
+        if (out / f"pairs-{shard:05d}.npz").is_file():
+            continue
+        if village is None or village.number != shard // SHARDS:
+            village = Village(people, data, shard // SHARDS)
+        write_shard(village, seed, shard, min(SHARD, count - shard * SHARD), out)
 
 
 def contact_sheet(pairs: Sequence[Batch]) -> Image:

@@ -3,9 +3,11 @@
 A set is a folder of shards ``pairs-NNNNN.npz`` and, for each, ``people-NNNNN.npz`` with views of
 everybody whose face was put on. Shards are plain, uncompressed .npz files without pickles:
 
-``driver``, ``target``, ``masks``
-    uint8 [·]: JPEG, JPEG and PNG files one after the other, with ``…_ends`` int64 [n]: where each
-    file ends.
+``pictures``, ``masks``
+    uint8 [·]: JPEG and PNG files one after the other, with ``pictures_ends`` int64 [p] and
+    ``masks_ends`` int64 [n]: where each file ends.
+``shown``
+    int32 [n, 2]: which picture is a pair's driver and which its target.
 ``landmarks``, ``target_landmarks``
     float32 [n, 68, 2]: of both pictures, (x, y) in pixels of the stored picture.
 ``people``
@@ -20,9 +22,10 @@ driver's landmarks and upright, lies in the middle: training may shift, turn and
 """
 
 import ast
+import hashlib
 import struct
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,11 @@ MARGIN = (SIDE - CROP) // 2
 VIEW = 112
 """Side of a view of a person, an ``arcface_112_v2`` crop."""
 VIEWS = 4
+_FACTS = ("landmarks", "target_landmarks", "people", "pose", "flags")
+_JPEG = (
+    *(cv2.IMWRITE_JPEG_QUALITY, 96),
+    *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+)
 SELF, COVERED, REVERSE = 1, 2, 4
 """Flags: the face put on is the driver's own; something lies before the face; the driver is a
 picture with a drawn face on it and the target is the untouched picture."""
@@ -130,7 +138,7 @@ class Pairs:
             raise ValueError(f"no pair {number}; there are {len(self)}")
         place = int(np.searchsorted(self._first, number, side="right")) - 1
         shard, k = self._shards[place], number - self._first[place]
-        driver, target = (_picture(shard, name, k)[..., ::-1] for name in ("driver", "target"))
+        driver, target = (_picture(shard, "pictures", row)[..., ::-1] for row in shard["shown"][k])
         masks = _picture(shard, "masks", k)
         face = masks[..., 0]
         target = np.where(face[..., None] > 0, target, driver)
@@ -138,8 +146,7 @@ class Pairs:
             driver,
             target,
             *(masks[..., c] for c in range(4)),
-            *(shard[name][k] for name in ("landmarks", "target_landmarks")),
-            *(shard[name][k] for name in ("people", "pose", "flags")),
+            *(shard[name][k] for name in _FACTS),
         )
 
     def views(self, number: int) -> Bytes:
@@ -201,25 +208,50 @@ def _picture(shard: dict[str, Any], name: str, k: int) -> Bytes:
     return np.asarray(picture, np.uint8)
 
 
-def write_pairs(path: Path, pairs: Sequence[Batch]) -> None:
-    """Write a shard in one step: it is there as a whole or not at all.
+class Writer:
+    """Collects the pairs of a shard; a picture that is in several pairs is kept once."""
 
-    Parameters
-    ----------
-    pairs : each with n = 1
-    """
-    values: dict[str, NDArray[Any]] = {}
-    coded = {
-        "driver": [_jpeg(pair.driver[0]) for pair in pairs],
-        "target": [_jpeg(pair.target[0]) for pair in pairs],
-        "masks": [_masks(pair) for pair in pairs],
-    }
-    for name, files in coded.items():
-        values[name] = np.concatenate(files)
-        values[f"{name}_ends"] = np.cumsum([len(file) for file in files]).astype(np.int64)
-    for name in ("landmarks", "target_landmarks", "people", "pose", "flags"):
-        values[name] = np.concatenate([getattr(pair, name) for pair in pairs])
-    write_arrays(path, values)
+    def __init__(self) -> None:
+        self._pictures: list[Bytes] = []
+        self._rows: dict[bytes, int] = {}
+        self._masks: list[Bytes] = []
+        self._shown: list[tuple[int, int]] = []
+        self._facts: list[tuple[NDArray[Any], ...]] = []
+
+    def __len__(self) -> int:
+        """Return how many pairs there are."""
+        return len(self._masks)
+
+    def add(self, pair: Batch) -> None:
+        """Take in a pair (n = 1)."""
+        four = np.stack([pair.face[0], pair.mouth[0], pair.eyes[0], pair.cover[0]], 2)
+        self._masks.append(_file(".png", four, [cv2.IMWRITE_PNG_COMPRESSION, 1]))
+        self._shown.append((self._row(pair.driver[0]), self._row(pair.target[0])))
+        self._facts.append(tuple(getattr(pair, name) for name in _FACTS))
+
+    def _row(self, picture: Bytes) -> int:
+        key = hashlib.sha1(picture.tobytes(), usedforsecurity=False).digest()
+        if key not in self._rows:
+            self._rows[key] = len(self._pictures)
+            self._pictures.append(_file(".jpg", picture[..., ::-1], _JPEG))
+        return self._rows[key]
+
+    def write(self, path: Path) -> None:
+        """Write the shard in one step: it is there as a whole or not at all."""
+        values: dict[str, NDArray[Any]] = {"shown": np.array(self._shown, np.int32)}
+        for name, files in (("pictures", self._pictures), ("masks", self._masks)):
+            values[name] = np.concatenate(files)
+            values[f"{name}_ends"] = np.cumsum([len(file) for file in files]).astype(np.int64)
+        for name, facts in zip(_FACTS, zip(*self._facts, strict=True), strict=True):
+            values[name] = np.concatenate(facts)
+        write_arrays(path, values)
+
+
+def write_views(path: Path, views: Mapping[int, Bytes]) -> None:
+    """Write the views of people, uint8 [4, 112, 112, 3] RGB each, by their numbers."""
+    numbers = sorted(views)
+    pictures = np.stack([views[number] for number in numbers])
+    write_arrays(path, {"people": np.array(numbers, np.int32), "views": pictures})
 
 
 def write_arrays(path: Path, values: dict[str, NDArray[Any]]) -> None:
@@ -230,14 +262,5 @@ def write_arrays(path: Path, values: dict[str, NDArray[Any]]) -> None:
     part.replace(path)
 
 
-def _jpeg(picture: Bytes) -> Bytes:
-    settings = [
-        *(cv2.IMWRITE_JPEG_QUALITY, 96),
-        *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
-    ]
-    return np.asarray(cv2.imencode(".jpg", picture[..., ::-1], settings)[1], np.uint8).ravel()
-
-
-def _masks(pair: Batch) -> Bytes:
-    four = np.stack([pair.face[0], pair.mouth[0], pair.eyes[0], pair.cover[0]], 2)
-    return np.asarray(cv2.imencode(".png", four)[1], np.uint8).ravel()
+def _file(kind: str, picture: Bytes, settings: Sequence[int]) -> Bytes:
+    return np.asarray(cv2.imencode(kind, picture, settings)[1], np.uint8).ravel()

@@ -11,12 +11,12 @@ import numpy as np
 from swapcast.models.head import Floats, Head
 from swapcast.models.head_draw import Person
 from swapcast.models.head_skin import landmarks_in_texture
-from swapcast.models.head_swap import MIDDLE, SIDE, Face, coarse
+from swapcast.models.head_swap import MIDDLE, SIDE, Face, coarse, find_borders, marked
 from swapcast.models.people import Common, open_person
 
 MIXED = 1000
 """Numbers from here on are mixed people; smaller ones are those of pictures."""
-VILLAGE = 200
+VILLAGE = 400
 """People whose numbers follow each other that are mixed from one pool of pictures."""
 POOL = 40
 """Pictures in a pool: few enough to be held in memory, for opening one takes a while."""
@@ -49,8 +49,9 @@ class People:
             raise ValueError(f"only {len(numbers)} people in {folder}; at least 3 are mixed")
         self._common, self._folder, self._seed = common, folder, seed
         self.numbers = tuple(sorted(numbers))
-        self.parent = lru_cache(96)(self._open)
+        self.parent = lru_cache(64)(self._open)
         self._regions = find_regions(common.head)
+        self.borders = find_borders(common.head)
 
     @property
     def head(self) -> Head:
@@ -62,11 +63,14 @@ class People:
         return self.parent(number).person
 
     def _open(self, number: str) -> _Parent:
-        person = open_person(self._common, self._folder / f"{number}.npz")
+        kept = open_person(self._common, self._folder / f"{number}.npz")
+        person = marked(kept, self.borders)
         low = np.log(coarse(person.skin.texture))
         detail = np.log(np.maximum(person.skin.texture, 2e-3)) - _enlarge(low)
-        spread = float(np.percentile(np.abs(detail[_CHEEKS]), 80))
-        detail *= np.float32(min(1.0 / max(spread, 1e-3), 1))  # hard light makes hard contrasts
+        grey = detail.mean(2, keepdims=True)
+        spread = float(np.percentile(np.abs(grey[_CHEEKS]), 80))
+        hues = np.clip(detail - grey, -0.3, 0.3)
+        detail = grey * np.float32(min(1.0 / max(spread, 1e-3), 1)) + hues  # hard light is hard
         return _Parent(person, low, detail)
 
     def parents(self, number: int) -> tuple[str, ...]:
@@ -90,7 +94,8 @@ class People:
         if number < MIXED:
             person = found[0].person
             known = np.ascontiguousarray(person.skin.shares[..., 0])
-            return Face(number, person.shape, person.skin.texture, known, person.skin.colours[:2])
+            tone, texture = np.exp(found[0].low), person.skin.texture
+            return Face(number, person.shape, texture, known, tone, person.skin.colours[:2])
         rng = np.random.default_rng([self._seed, number, 1])
         return self._mix(number, found, rng)
 
@@ -109,7 +114,7 @@ class People:
         shape = self._shape(parents, rng)
         eyes = picked[0].person.skin.colours[:2] * np.exp(rng.normal(0, [[0.25], [0.05]]))
         texture = np.minimum(texture, 0.95).astype(np.float32)
-        return Face(number, shape, texture, known, eyes.astype(np.float32))
+        return Face(number, shape, texture, known, coarse(texture), eyes.astype(np.float32))
 
     def _shape(self, parents: Sequence[_Parent], rng: np.random.Generator) -> Floats:
         parts = rng.dirichlet([1.0, 1.0, 1.0])

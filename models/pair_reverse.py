@@ -1,0 +1,155 @@
+"""Pairs the other way round: a photograph with a drawn face on it, and the photograph itself.
+
+A swapper that only learns to make drawings makes drawings. Here it has to make the untouched
+picture, and is shown that picture with somebody else's face drawn over it: in the pose, with the
+expression and under the light that were found there.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from swapcast.kernels.geometry import Affine
+from swapcast.kernels.raster import rasterise
+from swapcast.models.head import EYE, EYE_SIDES, PARTS, Floats
+from swapcast.models.head_draw import Act, Person
+from swapcast.models.head_fit import Image
+from swapcast.models.head_skin import empty
+from swapcast.models.head_swap import put_on
+from swapcast.models.pair_scenes import Take, crop_of, draw_in, draw_views, feature_masks
+from swapcast.models.pair_sets import SHARDS, empty_room
+from swapcast.models.pairs import (
+    CROP,
+    MARGIN,
+    REVERSE,
+    SELF,
+    SIDE,
+    Batch,
+    Writer,
+    write_views,
+)
+from swapcast.models.people_mix import MIXED, VILLAGE, People
+from swapcast.models.render_sets import read_tile
+
+_OWN = 0.1
+_SHARP = 0.35
+_LARGEST_ERROR = 0.03
+_LEAST_WITHIN = 0.85
+
+
+def gaze_of(person: Person, picture: Image) -> tuple[float, float]:
+    """Find where the person in a picture looks: the darkest of what is seen of the eyeballs.
+
+    Returns
+    -------
+    (float, float)
+        Radians against the head: to the picture's right and up positive.
+    """
+    head, fit = person.head, person.fit
+    placed = fit.pose.to_camera(head.move(person.shape, fit.strengths))
+    points = fit.camera.project(placed)
+    depth, index, weights = empty(*picture.shape[:2])
+    rasterise(points, head.triangles, depth, index, weights)
+    luma = cv2.GaussianBlur(picture, (0, 0), 1.0).astype(np.float32).mean(2)
+    found = []
+    for side in EYE_SIDES:
+        shown = (index >= 0) & (head.part[index] == PARTS.index(EYE + side))
+        rows, columns = np.nonzero(shown)
+        if len(rows) < 30:
+            continue
+        level = luma[rows, columns]
+        dark = np.clip(np.percentile(level, 45) - level, 0, None) ** 2 + 1e-6
+        ball = head.vertices_of(EYE + side)
+        centre, radius = (
+            (placed[ball].max(0) + placed[ball].min(0)) / 2,
+            np.ptp(placed[ball, 0]) / 2,
+        )
+        seen = np.array([np.average(columns, weights=dark), np.average(rows, weights=dark)])
+        middle = fit.camera.project(centre[None].astype(np.float32))[0, :2]
+        offset = (seen - middle) / fit.camera.focal * centre[2] / radius
+        found.append(np.arcsin(np.clip(offset, -0.6, 0.6)))
+    if not found:
+        return 0.0, 0.0
+    across, down = np.mean(found, 0)
+    gaze = np.clip([across - fit.pose.yaw, fit.pose.pitch - down], [-0.5, -0.3], [0.5, 0.3])
+    return float(gaze[0]), float(gaze[1])
+
+
+class Photographs:
+    """Pictures whose people are kept: what each shows, aligned, and who they are."""
+
+    def __init__(self, people: People, data: Path, names: Sequence[str]) -> None:
+        self._people = people
+        self.rooms = [empty_room(people.person(n), read_tile(data, n)) for n in names]
+        self._shots: list[tuple[str, Take, Affine]] = []
+        for name in names:
+            person, picture = people.person(name), read_tile(data, name)
+            if float(person.fit.error) > _LARGEST_ERROR:
+                continue
+            act = Act(person.fit.pose, person.fit.strengths, gaze_of(person, picture))
+            take = Take(act, person.fit.camera, person.skin.light, picture)
+            crop = crop_of(person, take, "dfl_whole_face", CROP, MARGIN)
+            within = cv2.warpAffine(np.ones(picture.shape[:2], np.uint8), crop, (SIDE, SIDE))
+            if within[MARGIN:-MARGIN, MARGIN:-MARGIN].mean() < _LEAST_WITHIN:
+                continue
+            shown = cv2.warpAffine(picture, crop, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT_101)
+            self._shots.append((name, Take(act, take.camera, take.light, shown), crop))
+
+    def pair(self, rng: np.random.Generator, village: int) -> Batch:
+        """Draw somebody of a village over a photograph of chance."""
+        name, take, crop = self._shots[int(rng.integers(len(self._shots)))]
+        body = self._people.person(name)
+        number = MIXED + village * VILLAGE + int(rng.integers(VILLAGE))
+        if rng.random() < _OWN:
+            number, other = int(name), body
+        else:
+            other = put_on(body, self._people.face(number), self._people.borders)
+        drawn = draw_in(other, take, crop)
+        share = _seam(rng, drawn.put)
+        tint = np.exp(rng.normal(0, 0.06, 3) + rng.normal(0, 0.05)) if rng.random() < 0.5 else 1.0
+        pasted = np.clip(drawn.image * tint, 0, 255)
+        driver = take.background + share[..., None] * (pasted - take.background)
+        face = np.maximum(drawn.put, (np.ceil(share * 255)).astype(np.uint8))
+        mouth, eyes = feature_masks(drawn.landmarks, face)
+        return Batch(
+            driver=(driver + 0.5).astype(np.uint8)[None],
+            target=take.background[None],
+            face=face[None],
+            mouth=mouth[None],
+            eyes=eyes[None],
+            cover=np.zeros((1, SIDE, SIDE), np.uint8),
+            landmarks=drawn.landmarks[None],
+            target_landmarks=drawn.landmarks[None],
+            people=np.array([[number, int(name)]], np.int32),
+            pose=np.array([[take.act.pose.yaw, take.act.pose.pitch]], np.float32),
+            flags=np.array([REVERSE | (SELF if number == int(name) else 0)], np.uint8),
+        )
+
+
+def _seam(rng: np.random.Generator, put: NDArray[np.uint8]) -> Floats:
+    """Return how much of each pixel is pasted, float32 [h, w]: soft, sharp, smaller, larger."""
+    share = put.astype(np.float32) / 255
+    if rng.random() < _SHARP:
+        share = np.clip((share - rng.uniform(0.2, 0.8)) * 8 + 0.5, 0, 1) * (put > 0)
+        return np.asarray(cv2.GaussianBlur(share, (0, 0), float(rng.uniform(0.5, 3))), np.float32)
+    return np.asarray(share ** rng.uniform(0.5, 2), np.float32)
+
+
+def write_reverse(people: People, data: Path, seed: int, shard: int, count: int, out: Path) -> None:
+    """Draw one shard of photographs with faces on them, and views of the people photographed."""
+    rng = np.random.default_rng([seed, shard, 3])
+    village = shard // SHARDS
+    photographs = Photographs(people, data, people.pool(village))
+    writer, views = Writer(), dict[int, Image]()
+    for _ in track(range(count), description=f"shard {shard}"):
+        pair = photographs.pair(rng, village)
+        writer.add(pair)
+        number = int(pair.people[0, 1])
+        if number not in views:
+            views[number] = draw_views(rng, people.person(f"{number:04d}"), photographs.rooms)
+    write_views(out / f"people-{shard:05d}.npz", views)
+    writer.write(out / f"pairs-{shard:05d}.npz")
