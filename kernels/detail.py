@@ -59,10 +59,29 @@ def _box(
             target[j] = total
 
 
-@kernel("void(f4[:, ::1], f4[:, ::1], f4, i8, f4[:, :, ::1], f4[:, ::1])", fastmath=True)
+@kernel("f4(f4[:, ::1], f4[:, ::1], f4[::1])")
+def _quiet(
+    energy: NDArray[np.float32], trust: NDArray[np.float32], spare: NDArray[np.float32]
+) -> float:
+    """Return the lower quartile of the energies that count, of one pixel in nine; 0 if none do."""
+    found = 0
+    for i in range(1, energy.shape[0], 3):
+        for j in range(1, energy.shape[1], 3):
+            if trust[i, j] > np.float32(0.5):
+                spare[found] = energy[i, j]
+                found += 1
+    if found == 0:
+        return np.float32(0.0)
+    return np.partition(spare[:found], found // 4)[found // 4]
+
+
+@kernel(
+    "void(f4[:, ::1], f4[:, ::1], f4[:, ::1], f4, i8, f4[:, :, ::1], f4[:, ::1])", fastmath=True
+)
 def agreement(
     true: NDArray[np.float32],
     made: NDArray[np.float32],
+    trust: NDArray[np.float32],
     grain: float,
     reach: int,
     scratch: NDArray[np.float32],
@@ -71,15 +90,18 @@ def agreement(
     """Say where two bands show the same structure, or none beyond grain.
 
     The structure term of Wang et al. ("Image Quality Assessment", IEEE TIP 13, 2004) over windows:
-    (2 Σab + g) / (Σaa + Σbb + g). It is near 1 where both are quiet or alike, and near 0 where one
-    has lines that the other has not.
+    (2 Σab + g) / (Σaa + Σbb + g), squared. It is near 1 where both are quiet or alike, and near 0
+    where one has lines that the other has not. Grain is what the quietest quarter of the skin
+    shows.
 
     Parameters
     ----------
     true, made : float32 [n, n]
         Bands, as from `band`.
+    trust : float32 [n, n]
+        Skin is where it is above a half.
     grain : float > 0
-        Mean square that is taken for grain, whatever the other band shows.
+        g, in multiples of the quiet skin's energy.
     reach : int
         The windows are 2 · reach + 1 pixels wide.
     scratch : float32 [4, n, n]
@@ -87,7 +109,7 @@ def agreement(
     out : float32 [n, n], 0…1
         Overwritten.
     """
-    pixels, floor = true.size, grain * np.float32((2 * reach + 1) ** 2)
+    pixels = true.size
     a, b, target = true.reshape(pixels), made.reshape(pixels), out.reshape(pixels)
     alike, apart = scratch[0].reshape(pixels), scratch[1].reshape(pixels)
     for k in range(pixels):
@@ -95,10 +117,12 @@ def agreement(
         apart[k] = a[k] * a[k] + b[k] * b[k]
     _box(scratch[0], reach, scratch[3, 0], scratch[2])
     _box(scratch[1], reach, scratch[3, 0], scratch[0])
+    floor = grain * _quiet(scratch[0], trust, scratch[3].reshape(pixels)) + np.float32(1e-3)
     alike, apart = scratch[2].reshape(pixels), scratch[0].reshape(pixels)
     for k in range(pixels):
         share = (np.float32(2.0) * alike[k] + floor) / (apart[k] + floor)
-        target[k] = min(max(share, np.float32(0.0)), np.float32(1.0))
+        share = min(max(share, np.float32(0.0)), np.float32(1.0))
+        target[k] = share * share
 
 
 @kernel("void(f4[:, ::1], i8, f4, f4[::1])", fastmath=True)

@@ -10,7 +10,7 @@ from swapcast.realtime.tone import TO_LEVELS, Crop
 
 MOST = 0.95  # of the camera's detail that is let through at most; `paste` divides by the rest
 _REACH = 4  # pixels of the smaller crop to each side: the windows in which structure is compared
-_GRAIN = 2.0  # times the skin's mean square that counts as grain
+_GRAIN = 2.0  # times the quiet skin's energy that counts as grain
 _RATE = 0.25  # of the way to new strengths and a new gate, each frame
 
 
@@ -96,8 +96,8 @@ class Detail:
                 np.sqrt(max(1 - energy_made / (energy + 1e-6), 0.0)),
             ]
         )
-        grain = _GRAIN * energy + 0.05
-        agreement(self._true, self._made, grain, _REACH, self._scratch, self._new)
+        bands = self._true, self._made, trust
+        agreement(*bands, _GRAIN, _REACH, self._scratch, self._new)
         if self.gate is None:
             self.gate, self._lacking = self._new.copy(), lacking
         else:
