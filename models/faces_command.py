@@ -10,9 +10,10 @@ import cv2
 import tyro
 
 from swapcast.models.head_render import open_maker
-from swapcast.models.pair_sets import Catalogue, agree, contact_sheet, write_set
+from swapcast.models.pair_reverse import Photographs
+from swapcast.models.pair_sets import Catalogue, Village, agree, contact_sheet, write_set
 from swapcast.models.pairs import Pairs
-from swapcast.models.people import held_out, keep_all, open_common, tiles
+from swapcast.models.people import CHOSEN, held_out, keep_all, open_common, tiles
 from swapcast.models.people_mix import People
 
 _SHOWN = 32
@@ -34,6 +35,8 @@ class Render:
     """Pairs in all."""
     seed: int = 1
     """The same seed draws the same pairs of the same people."""
+    reverse: bool = False
+    """Draw faces over the pictures themselves: the target is the untouched picture."""
     held_out: bool = False
     """Draw the people of the pictures that are never trained with, and of no other."""
 
@@ -50,10 +53,17 @@ def render(settings: Render) -> None:
     folder = settings.people or settings.out / "people"
     keep_all(maker, settings.data, folder, settings.pictures, spared=settings.held_out)
     spared = held_out(tiles(settings.data))
-    numbers = [p.stem for p in folder.glob("*.npz") if (p.stem in spared) == settings.held_out]
+    kept = CHOSEN & {path.stem for path in folder.glob("*.npz")}
+    numbers = [name for name in kept if (name in spared) == settings.held_out]
     chosen = agree(settings.out, Catalogue(settings.seed, tuple(sorted(numbers))))
     people = People(open_common(maker.head), folder, chosen.numbers, chosen.seed)
-    write_set(people, settings.data, chosen.seed, settings.count, settings.out)
+    kind = Photographs if settings.reverse else Village
+    write_set(
+        lambda number: kind(people, settings.data, number),
+        chosen.seed,
+        settings.count,
+        settings.out,
+    )
     pairs = Pairs(settings.out)
     shown = contact_sheet([pairs.read([k]) for k in range(min(_SHOWN, len(pairs)))])
     cv2.imwrite(str(settings.out / "sheet.png"), shown[..., ::-1])

@@ -5,7 +5,6 @@ picture, and is shown that picture with somebody else's face drawn over it: in t
 expression and under the light that were found there.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -21,7 +20,7 @@ from swapcast.models.head_fit import Image
 from swapcast.models.head_skin import empty
 from swapcast.models.head_swap import put_on
 from swapcast.models.pair_scenes import Take, crop_of, draw_in, draw_views, feature_masks
-from swapcast.models.pair_sets import SHARDS, empty_room
+from swapcast.models.pair_sets import empty_room
 from swapcast.models.pairs import (
     CROP,
     MARGIN,
@@ -80,10 +79,11 @@ def gaze_of(person: Person, picture: Image) -> tuple[float, float]:
 
 
 class Photographs:
-    """Pictures whose people are kept: what each shows, aligned, and who they are."""
+    """The pictures of a village's pool: what each shows, aligned, and who it is."""
 
-    def __init__(self, people: People, data: Path, names: Sequence[str]) -> None:
-        self._people = people
+    def __init__(self, people: People, data: Path, number: int) -> None:
+        self._people, self.number = people, number
+        names = people.pool(number)
         self.rooms = [empty_room(people.person(n), read_tile(data, n)) for n in names]
         self._shots: list[tuple[str, Take, Affine]] = []
         for name in names:
@@ -98,12 +98,14 @@ class Photographs:
                 continue
             shown = cv2.warpAffine(picture, crop, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT_101)
             self._shots.append((name, Take(act, take.camera, take.light, shown), crop))
+        if not self._shots:
+            raise ValueError(f"no picture of {len(names)} fits well enough; find more people")
 
-    def pair(self, rng: np.random.Generator, village: int) -> Batch:
-        """Draw somebody of a village over a photograph of chance."""
+    def pair(self, rng: np.random.Generator) -> Batch:
+        """Draw somebody of the village over a photograph of chance."""
         name, take, crop = self._shots[int(rng.integers(len(self._shots)))]
         body = self._people.person(name)
-        number = MIXED + village * VILLAGE + int(rng.integers(VILLAGE))
+        number = MIXED + self.number * VILLAGE + int(rng.integers(VILLAGE))
         if rng.random() < _OWN:
             number, other = int(name), body
         else:
@@ -129,6 +131,24 @@ class Photographs:
             flags=np.array([REVERSE | (SELF if number == int(name) else 0)], np.uint8),
         )
 
+    def views(self, number: int, seed: int) -> Image:
+        """Draw the person of a photograph, uint8 [4, 112, 112, 3] RGB."""
+        rng = np.random.default_rng([seed, number, 4])
+        return draw_views(rng, self._people.person(f"{number:04d}"), self.rooms)
+
+    def write(self, seed: int, shard: int, count: int, out: Path) -> None:
+        """Draw one shard of photographs with faces on them, and views of the people in them."""
+        rng = np.random.default_rng([seed, shard, 3])
+        writer, views = Writer(), dict[int, Image]()
+        for _ in track(range(count), description=f"shard {shard}"):
+            pair = self.pair(rng)
+            writer.add(pair)
+            number = int(pair.people[0, 1])
+            if number not in views:
+                views[number] = self.views(number, seed)
+        write_views(out / f"people-{shard:05d}.npz", views)
+        writer.write(out / f"pairs-{shard:05d}.npz")
+
 
 def _seam(rng: np.random.Generator, put: NDArray[np.uint8]) -> Floats:
     """Return how much of each pixel is pasted, float32 [h, w]: soft, sharp, smaller, larger."""
@@ -137,19 +157,3 @@ def _seam(rng: np.random.Generator, put: NDArray[np.uint8]) -> Floats:
         share = np.clip((share - rng.uniform(0.2, 0.8)) * 8 + 0.5, 0, 1) * (put > 0)
         return np.asarray(cv2.GaussianBlur(share, (0, 0), float(rng.uniform(0.5, 3))), np.float32)
     return np.asarray(share ** rng.uniform(0.5, 2), np.float32)
-
-
-def write_reverse(people: People, data: Path, seed: int, shard: int, count: int, out: Path) -> None:
-    """Draw one shard of photographs with faces on them, and views of the people photographed."""
-    rng = np.random.default_rng([seed, shard, 3])
-    village = shard // SHARDS
-    photographs = Photographs(people, data, people.pool(village))
-    writer, views = Writer(), dict[int, Image]()
-    for _ in track(range(count), description=f"shard {shard}"):
-        pair = photographs.pair(rng, village)
-        writer.add(pair)
-        number = int(pair.people[0, 1])
-        if number not in views:
-            views[number] = draw_views(rng, people.person(f"{number:04d}"), photographs.rooms)
-    write_views(out / f"people-{shard:05d}.npz", views)
-    writer.write(out / f"pairs-{shard:05d}.npz")

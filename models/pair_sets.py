@@ -1,8 +1,9 @@
 """Draw sets of pairs to train a one-shot swapper with: shard by shard, to be continued any time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -68,25 +69,24 @@ class Village:
             person = put_on(person, self.people.face(number), self.people.borders)
         return draw_views(np.random.default_rng([seed, number, 4]), person, self.rooms)
 
+    def write(self, seed: int, shard: int, count: int, out: Path) -> None:
+        """Draw one shard and the views of everybody whose face it puts on.
 
-def write_shard(village: Village, seed: int, shard: int, count: int, out: Path) -> None:
-    """Draw one shard and the views of everybody whose face it puts on.
-
-    A shard depends on the seed, its number, its count and the village alone.
-    """
-    rng = np.random.default_rng([seed, shard])
-    writer, views = Writer(), dict[int, Image]()
-    with Progress() as progress:
-        bar = progress.add_task(f"shard {shard}", total=count)
-        while len(writer) < count:
-            for pair in village.take(rng)[: count - len(writer)]:
-                writer.add(pair)
-                number = int(pair.people[0, 1])
-                if number not in views:
-                    views[number] = village.views(number, seed)
-            progress.update(bar, completed=len(writer))
-    write_views(out / f"people-{shard:05d}.npz", views)
-    writer.write(out / f"pairs-{shard:05d}.npz")
+        A shard depends on the seed, its number, its count and the people alone.
+        """
+        rng = np.random.default_rng([seed, shard])
+        writer, views = Writer(), dict[int, Image]()
+        with Progress() as progress:
+            bar = progress.add_task(f"shard {shard}", total=count)
+            while len(writer) < count:
+                for pair in self.take(rng)[: count - len(writer)]:
+                    writer.add(pair)
+                    number = int(pair.people[0, 1])
+                    if number not in views:
+                        views[number] = self.views(number, seed)
+                progress.update(bar, completed=len(writer))
+        write_views(out / f"people-{shard:05d}.npz", views)
+        writer.write(out / f"pairs-{shard:05d}.npz")
 
 
 def empty_room(person: Person, picture: Image) -> Image:
@@ -127,15 +127,24 @@ def agree(out: Path, wanted: Catalogue) -> Catalogue:
     return Catalogue(int(seed), tuple(numbers))
 
 
-def write_set(people: People, data: Path, seed: int, count: int, out: Path) -> None:
+class Drawer(Protocol):
+    """People of one village in whichever kind of pair."""
+
+    number: int
+
+    def write(self, seed: int, shard: int, count: int, out: Path) -> None:
+        """Draw one shard."""
+
+
+def write_set(open_village: Callable[[int], Drawer], seed: int, count: int, out: Path) -> None:
     """Draw the shards that are missing of a set of ``count`` pairs."""
-    village: Village | None = None
+    village: Drawer | None = None
     for shard in range(-(-count // SHARD)):
         if (out / f"pairs-{shard:05d}.npz").is_file():
             continue
         if village is None or village.number != shard // SHARDS:
-            village = Village(people, data, shard // SHARDS)
-        write_shard(village, seed, shard, min(SHARD, count - shard * SHARD), out)
+            village = open_village(shard // SHARDS)
+        village.write(seed, shard, min(SHARD, count - shard * SHARD), out)
 
 
 def contact_sheet(pairs: Sequence[Batch]) -> Image:
