@@ -158,7 +158,7 @@ def _parts(case: Case, settings: WhoseFace, stack: ExitStack) -> tuple[Analyser,
     cv2.imwrite(str(picture), case.reference)
     vectors = reference_vectors([str(picture)], face_store(), embed)
     looks = stack.enter_context(IdentityLooks(embed, detached=settings.live))
-    noted = Noted(Recognised([vectors], looks))
+    noted = Noted(Recognised([vectors], looks, scale=embed.scale))
     swapper = stack.enter_context(Swapper(face_store().find(settings.face, uses), uses=uses))
     return analyse, noted, FaceSwap(swapper, Compositor(), face_check(), meter, who=noted)
 

@@ -36,6 +36,10 @@ class Export:
     """File of `swapcast.models.embedder_training`."""
     out: Annotated[Path, tyro.conf.Positional]
     """ONNX file to write; the proof goes beside it as ….parity.json."""
+    different: float
+    """Cosine up to which two faces are two people's: `swapcast.models.embedder_evaluation` says."""
+    same: float
+    """Cosine from which two faces are one person's."""
 
 
 def export(settings: Export) -> dict[str, float]:
@@ -51,10 +55,12 @@ def export(settings: Export) -> dict[str, float]:
     EmbedderError
         If there is no such embedder.
     ParityError
-        If a cosine is less than in `LEAST`; then nothing is written.
+        If a cosine is less than in `LEAST`, or the scale makes no sense; nothing is written.
     """
     embedder, provenance = read_embedder(settings.embedder)
-    network = _network(embedder, provenance)
+    if not settings.different < settings.same:
+        raise ParityError(f"--different {settings.different} is not below --same {settings.same}")
+    network = _network(embedder, provenance, (settings.different, settings.same))
     least = {provider: _least(embedder, network, provider) for provider in providers_here()}
     for provider, cosine in least.items():
         if not cosine >= LEAST[provider]:  # a NaN does not pass
@@ -69,7 +75,9 @@ def export(settings: Export) -> dict[str, float]:
     return {str(provider): cosine for provider, cosine in least.items()}
 
 
-def _network(embedder: Embedder, provenance: list[dict[str, object]]) -> bytes:
+def _network(
+    embedder: Embedder, provenance: list[dict[str, object]], scale: tuple[float, float]
+) -> bytes:
     form = embedder.settings
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         file = Path(folder) / "embedder.onnx"
@@ -91,6 +99,7 @@ def _network(embedder: Embedder, provenance: list[dict[str, object]]) -> bytes:
         "template": form.template,
         "input": "RGB 0..1",
         "output": f"float32 [1, {form.length}], of length 1",
+        "scale": scale,
         "provenance": provenance,
         "version": metadata.version("swapcast"),
     }

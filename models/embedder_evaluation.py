@@ -84,6 +84,16 @@ def equal_error(vectors: NDArray[np.float32], person: NDArray[np.int64]) -> tupl
     return float((missed[best] + taken_in[best]) / 2), float(places[best])
 
 
+def quantiles(vectors: NDArray[np.float32], person: NDArray[np.int64]) -> dict[str, float]:
+    """Return the cosines that 1 % of one person's pairs fall below and 0.1 % of others exceed."""
+    first, second = np.triu_indices(len(person), 1)
+    score, same = (vectors @ vectors.T)[first, second], person[first] == person[second]
+    return {
+        "one person, 1 %": float(np.quantile(score[same], 0.01)),
+        "two people, 99.9 %": float(np.quantile(score[~same], 0.999)),
+    }
+
+
 def real_faces(data: Path, kept: Path) -> Faces:
     """Return faces of the clips in `CLIPS`, and one of each portrait that shows a clear face.
 
@@ -149,6 +159,7 @@ def evaluate(settings: Evaluate) -> dict[str, float]:
     def measure(name: str, faces: Faces, crops: list[NDArray[np.float32]]) -> None:
         ours = vectors_of(embedder, crops)
         told[f"{name}: error"], told[f"{name}: at"] = equal_error(ours, faces.person)
+        told |= {f"{name}: {key}": value for key, value in quantiles(ours, faces.person).items()}
         theirs = np.stack([judge(seen_by(f, TEACHER_TEMPLATE, TEACHER_SIDE)) for f in faces.clean])
         told[f"{name}: error of the teacher"], _ = equal_error(theirs, faces.person)
         told[f"{name}: cosine to the teacher"] = float((ours * theirs).sum(1).mean())

@@ -49,9 +49,10 @@ TEACHER_TEMPLATE = np.array(
 """Where face-reidentification-retail-0095 wants the five points, fractions of the crop's side: Open
 Model Zoo's documentation."""
 TEACHER_SIDE = 128
+_TEACHER_LENGTH = 256
 _SPREAD = 0.1  # temperature of the similarities
 _FIRST = 256  # faces of which the vector is known before the first step
-_KNOWN = 1000  # faces of which the teacher's vector is kept
+_KEPT = 1000  # faces of which the teacher's vector is kept
 _NOBODY = (
     "AI-made portraits of SFHQ-T2I (MIT, David Beniaguev), turned, mixed and bent; nobody real"
 )
@@ -235,6 +236,26 @@ class Teacher:
         return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)
 
 
+class _Known:
+    """Clean faces and the teacher's vectors of them; new ones take the place of the oldest."""
+
+    def __init__(self, crowd: Crowd, teacher: Teacher) -> None:
+        self._crowd, self._teacher = crowd, teacher
+        self._pairs: deque[tuple[Clean, NDArray[np.float32]]] = deque(maxlen=_KEPT)
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[list[Clean], Tensor]:
+        """Return faces, two and two of one picture, and vectors float32 [count, n] of length 1."""
+        for _ in range(count // 4 if self._pairs else _FIRST):
+            face = self._crowd.anybody(rng)
+            vector = self._teacher(seen_by(face, TEACHER_TEMPLATE, TEACHER_SIDE))
+            self._pairs.append((face, vector))
+        picked = rng.choice(len(self._pairs), count // 2, replace=False).repeat(2)
+        # What all faces have in common says nothing about who it is.
+        middle = np.mean([vector for _, vector in self._pairs], 0)
+        vectors = torch.from_numpy(np.stack([self._pairs[k][1] - middle for k in picked]))
+        return [self._pairs[k][0] for k in picked], nn.functional.normalize(vectors, dim=1)
+
+
 def distil(settings: Distil) -> None:
     """Train by another recogniser's vectors of clean faces; four pictures are taken of each."""
     people = gather(settings.data, settings.people)
@@ -248,25 +269,21 @@ def distil(settings: Distil) -> None:
     judge = {"role": "teacher", "what": "face-reidentification-retail-0095 (Intel, Apache-2.0)"}
     run = _Run(settings, [pictures, real, judge])
 
-    known: deque[tuple[Clean, NDArray[np.float32]]] = deque(maxlen=_KNOWN)
+    length = run.model.settings.length
+    head, known = nn.Linear(length, _TEACHER_LENGTH), _Known(crowd, teacher)
+    run.others.append(head)
 
     def step(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        for _ in range(settings.samples // 4 if known else _FIRST):
-            face = crowd.anybody(rng)
-            known.append((face, teacher(seen_by(face, TEACHER_TEMPLATE, TEACHER_SIDE))))
-        picked = rng.choice(len(known), settings.samples, replace=len(known) < settings.samples)
-        # What all faces have in common says nothing about who it is.
-        middle = np.mean([vector for _, vector in known], 0)
-        wanted = torch.from_numpy(np.stack([known[k][1] - middle for k in picked]))
-        wanted = nn.functional.normalize(wanted, dim=1)
+        faces, wanted = known.draw(settings.samples, rng)
         size, patches = run.model.settings.size, crowd.patches
-        vectors = _vectors(run.model, [taken(known[k][0], size, patches, rng) for k in picked])
-        alike = (vectors * wanted).sum(1).mean()
-        # Contrastive: which of the step's faces it is must be as plain as to the teacher.
-        nearness = (vectors @ wanted.mT / _SPREAD).log_softmax(1)
-        pairs = nn.functional.kl_div(
-            nearness, (wanted @ wanted.mT / _SPREAD).softmax(1), reduction="batchmean"
+        vectors = _vectors(run.model, [taken(face, size, patches, rng) for face in faces])
+        alike = nn.functional.cosine_similarity(head(vectors), wanted).mean()
+        # Contrastive: how the faces of a step lie to each other must be as plain as to the teacher.
+        own = torch.eye(len(wanted), dtype=torch.bool)
+        ours, theirs = (
+            (one @ one.mT / _SPREAD).masked_fill(own, -1e4) for one in (vectors, wanted)
         )
+        pairs = nn.functional.kl_div(ours.log_softmax(1), theirs.softmax(1), reduction="batchmean")
         loss = 1 - alike + settings.pairs * pairs
         return loss, {"cosine": float(alike.detach()), "pairs": float(pairs.detach())}
 

@@ -38,15 +38,18 @@ class FaceEmbedder:
         try:
             about = json.loads(runner.metadata["swapcast"])
             kind, self.template = about["kind"], str(about["template"])
+            different, same = map(float, about["scale"])
         except (KeyError, ValueError, TypeError) as error:
             raise ModelError("the identity network does not say how to use it") from error
-        if kind != "embedder" or self.template not in TEMPLATES:
+        if kind != "embedder" or self.template not in TEMPLATES or not different < same:
             raise ModelError(f"a network of kind {kind!r} ({self.template}) is no identity network")
         if others or len(shape) != 4 or shape[:2] != (1, 3) or shape[2] != shape[3]:
             raise ModelError(
                 f"an identity network takes one picture [1, 3, S, S]; this one takes "
                 f"{dict(runner.shapes)}: give the file that comes with swapcast"
             )
+        self.scale = (different, same)
+        """Cosines: up to the first a face is somebody else's, from the second on the person's."""
         self._runner = runner
         self._inputs = {name: np.zeros(shape, np.float32)}
         self._crop = self._inputs[name][0]

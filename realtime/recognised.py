@@ -18,18 +18,23 @@ from swapcast.realtime.identity_looks import IdentityLooks
 from swapcast.realtime.places import Box
 from swapcast.realtime.who import Roles
 
+Floats = NDArray[np.float32]
+
 UNKNOWN, STRANGER = -2, -1
 
-# Cosines to the nearest reference. They belong to the bundled network's weights: see
-# `bench/whose_face.py`, which measures them.
-SAME = 0.45
+# Likeness to the nearest reference; the network says which cosines are 0 and 1: see
+# `swapcast.export.embedder`.
+SAME = 1.0
 """Mean from which a face is the person's."""
-DIFFERENT = 0.25
+DIFFERENT = 0.0
 """Mean up to which a face is a stranger's; between the two it stays covered."""
-ALARM = 0.4
+ALARM = 0.9
 """Of one look, from which a stranger is doubted again."""
-GONE = 0.15
+GONE = -0.3
 """Mean up to which somebody who was recognised is doubted again: profiles look like nobody."""
+BESIDE = 0.6
+"""How much more alike somebody else must be who wears the swap, so that a face in between is a
+stranger's after all."""
 
 _LEAST, _MOST = 2, 5  # looks that must agree; looks that are kept
 _WEARER_EVERY, _STRANGER_EVERY = 12, 4  # frames between two looks at a face that is decided
@@ -48,17 +53,22 @@ class _Known:
     box: Box
     who: int = UNKNOWN
     """Number of the person, `STRANGER` or `UNKNOWN`."""
-    likeness: list[NDArray[np.float32]] = field(default_factory=list)
+    likeness: list[Floats] = field(default_factory=list)
     """float32 [people]: of each of the last looks."""
     seen: int = 0
     """Frame in which it was there last."""
     looked: int = -1000
     """Frame in which it was asked about last."""
 
-    def learn(self, likeness: NDArray[np.float32]) -> None:
+    @property
+    def mean(self) -> Floats:
+        """float32 [people]: likeness over the last looks."""
+        return np.asarray(np.mean(self.likeness, 0), np.float32)
+
+    def learn(self, likeness: Floats) -> None:
         """Take in one look, and decide if that is possible now."""
         self.likeness = [*self.likeness[1 - _MOST :], likeness]
-        mean = np.mean(self.likeness, 0)
+        mean = self.mean
         best = int(mean.argmax())
         alarm = self.who == STRANGER and likeness.max() >= ALARM
         gone = self.who >= 0 and len(self.likeness) == _MOST and mean[self.who] <= GONE
@@ -80,6 +90,7 @@ class Recognised:
         Vectors of the reference pictures, each of length 1.
     looks : the identity network, entered
     swappers : which swapper each person wears; nothing given: all wear the first
+    scale : cosines that count as a likeness of 0 and of 1: `FaceEmbedder.scale`
     wait : bool
         Leave strangers alone only once one of the people was recognised; until then everybody is
         covered. So nobody shows who is not known here and thought that their face would be swapped.
@@ -89,15 +100,16 @@ class Recognised:
 
     def __init__(
         self,
-        references: Sequence[NDArray[np.float32]],
+        references: Sequence[Floats],
         looks: IdentityLooks,
         swappers: Sequence[int] = (),
         *,
+        scale: tuple[float, float] = (0.0, 1.0),
         wait: bool = False,
     ) -> None:
         self._all = np.concatenate(references)
         self._first = np.cumsum([0, *(len(one) for one in references[:-1])])
-        self._looks = looks
+        self._looks, self._scale = looks, scale
         self._swappers = tuple(swappers) or (0,) * len(references)
         self._known: dict[int, _Known] = {}
         self._frame = 0
@@ -140,7 +152,21 @@ class Recognised:
             known = self._known.get(seen.track)
             if known is not None:
                 # A mean of unit vectors would favour who has many pictures: the nearest counts.
-                known.learn(np.maximum.reduceat(self._all @ seen.vector, self._first))
+                likeness = np.maximum.reduceat(self._all @ seen.vector, self._first)
+                known.learn((likeness - self._scale[0]) / (self._scale[1] - self._scale[0]))
+        self._compare()
+
+    def _compare(self) -> None:
+        """Take who is neither like nor unlike for a stranger, beside somebody much more alike."""
+        here = [one for one in self._known.values() if one.seen == self._frame and one.likeness]
+        for known in here:
+            if known.who != UNKNOWN or len(known.likeness) < _MOST:
+                continue
+            mean = known.mean
+            best = int(mean.argmax())
+            rivals = [one.mean[best] for one in here if one.who == best]
+            if mean[best] < SAME and max(rivals, default=-np.inf) > mean[best] + BESIDE:
+                known.who = STRANGER
 
     def _mistrust(self) -> None:
         """Doubt all strangers, because the network is silent and nobody watches them any more."""

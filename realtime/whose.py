@@ -53,4 +53,5 @@ def open_who(
     whom = "whoever is enrolled here" if here else ", ".join(pairs or people)
     meter.notice(f"swapping {whom} only; strangers are left as they are (--who largest: anybody)")
     swappers = [faces.index(face) for face in pairs.values()]
-    return Recognised(references, looks, swappers, wait=bool(here) and settings.who == "auto")
+    wait = bool(here) and settings.who == "auto"
+    return Recognised(references, looks, swappers, scale=embed.scale, wait=wait)

@@ -49,7 +49,7 @@ class Sees:
 def who(sees, *people, swappers=(), wait=False):
     looks = IdentityLooks(sees, detached=False)
     references = [one[None] for one in people]
-    return Recognised(references, looks, swappers, wait=wait)
+    return Recognised(references, looks, swappers, scale=(0.25, 0.45), wait=wait)
 
 
 def shown(roles):
@@ -85,6 +85,13 @@ def test_somebody_between_known_and_unknown_stays_covered(frame):
     doubtful = (0.35 * ANNA + np.sqrt(1 - 0.35**2) * CARL).astype(np.float32)
     told = after(who(Sees(at24=doubtful), ANNA), frame, [face(1)], 30)
     assert all(one == {1: "covered"} for one in told)
+
+
+def test_beside_the_performer_somebody_less_alike_is_a_stranger(frame):
+    doubtful = (0.3 * ANNA + np.sqrt(1 - 0.3**2) * CARL).astype(np.float32)
+    told = after(who(Sees(at24=doubtful, at124=ANNA), ANNA), frame, [face(1), face(2, 100)], 12)
+    assert told[3] == {1: "covered", 2: "face 0"}
+    assert told[-1] == {1: "left", 2: "face 0"}
 
 
 def test_one_look_that_resembles_the_performer_covers_a_stranger_again(frame):
@@ -181,7 +188,7 @@ def test_live_no_frame_waits_for_the_network(frame):
         return ANNA
 
     with IdentityLooks(slow, detached=True) as looks:
-        recognised = Recognised([ANNA[None]], looks)
+        recognised = Recognised([ANNA[None]], looks, scale=(0.25, 0.45))
         assert after(recognised, frame, [face(1)], 3)[-1] == {1: "covered"}
         go.set()
         for _ in range(200):
@@ -197,7 +204,7 @@ def test_what_ends_the_thread_is_raised_where_frames_are_finished(frame):
         raise RuntimeError("no such device")
 
     with IdentityLooks(broken, detached=True) as looks:
-        recognised = Recognised([ANNA[None]], looks)
+        recognised = Recognised([ANNA[None]], looks, scale=(0.25, 0.45))
         recognised(frame, [face(1)], Guard())
         threading.Event().wait(0.3)
         with pytest.raises(RuntimeError, match="no such device"):
