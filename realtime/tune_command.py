@@ -53,16 +53,17 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> Trial:
 
 def table(trials: Sequence[Trial], best: Trial | None = None) -> Table:
     """Make a table of all candidates; those that were not run say so."""
-    made = Table("provider", "precision", "threads", "median", "p95", "from fp32, mean", "")
+    made = Table("provider", "precision", "threads", "calm", "median", "p95", "from fp32, mean", "")
     for trial in trials:
         way = trial.candidate
         asked = trial.precision or ("" if way.precision == "auto" else way.precision)
         threads = str(way.threads) if way.provider in {"cpu", "openvino"} else ""
         if not trial.ran:
-            made.add_row(way.provider, asked, threads, "not run", "", "", trial.why_not)
+            made.add_row(way.provider, asked, threads, "not run", "", "", "", trial.why_not)
             continue
         made.add_row(
             *(way.provider, asked, threads),
+            f"{trial.calm_ms:.2f} ms",
             f"{trial.median_ms:.2f} ms",
             f"{trial.p95_ms:.2f} ms",
             f"{trial.mean:.1e}",
