@@ -71,8 +71,8 @@ def _quiet(
                 spare[found] = energy[i, j]
                 found += 1
     if found == 0:
-        return np.float32(0.0)
-    return np.partition(spare[:found], found // 4)[found // 4]
+        return 0.0
+    return float(np.partition(spare[:found], found // 4)[found // 4])
 
 
 @kernel(

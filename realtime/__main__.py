@@ -15,6 +15,7 @@ COMMANDS = {
     "live": ("camera in, swapped face out, live", "swapcast.realtime.commands:live"),
     "ctl": ("cover the picture of a running `live`, or show it", "swapcast.realtime.commands:ctl"),
     "convert": ("swap a face in every frame of a clip", "swapcast.realtime.commands:convert"),
+    "looks": ("list and show the looks", "swapcast.realtime.commands:looks"),
     "face": ("keep faces and the consent behind them", "swapcast.realtime.commands:face"),
     "verify": ("read the marks of a file", "swapcast.realtime.verify:verify_command"),
     "cameras": ("list the cameras and their modes", "swapcast.realtime.commands:cameras"),

@@ -25,6 +25,8 @@ from swapcast.realtime.governor import Governor
 from swapcast.realtime.identity import Identity
 from swapcast.realtime.installation import todays_payload
 from swapcast.realtime.listening import listening
+from swapcast.realtime.look import find_look
+from swapcast.realtime.look_switch import LookSwitch
 from swapcast.realtime.loop import convert, run
 from swapcast.realtime.mailbox import Latest
 from swapcast.realtime.meter import Meter, write_report
@@ -88,11 +90,12 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
         )
         for spec in settings.sink
     ]
-    for sink in sinks:
-        if isinstance(sink, WindowSink):
-            sink.on_key = cover.key
     with ExitStack() as stack:
         swap, analyse = open_faces(settings, sinks, meter, stack, detached=True)
+        looks = LookSwitch(swap.look, swap.wear, meter.notice)
+        for sink in sinks:
+            if isinstance(sink, WindowSink):
+                sink.on_keys(cover.key, looks.key)
         stack.enter_context(
             listening(
                 settings.audio,
@@ -102,7 +105,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
                 on_event=meter.notice,
             )
         )
-        stack.enter_context(controlled(cover, meter))
+        stack.enter_context(controlled(cover, meter, looks))
         run(
             *(source, analyse, swap, sinks, meter),
             stop=stop,
@@ -200,7 +203,7 @@ def open_faces(
     )
     swap = FaceSwap(
         first,
-        Compositor(todays_payload(), _badge(settings)),
+        Compositor(todays_payload(), _badge(settings), find_look(settings.look)),
         face_check(),
         meter,
         who=open_who(settings, store, meter, stack, detached=detached),

@@ -96,6 +96,13 @@ def face(argv: Sequence[str]) -> None:
     run(argv, say=_say)
 
 
+def looks(argv: Sequence[str]) -> None:
+    """Run `swapcast looks`."""
+    from swapcast.realtime.look_command import run  # noqa: PLC0415 - after --help
+
+    run(argv, say=_say)
+
+
 def cameras(argv: Sequence[str]) -> None:
     """Run `swapcast cameras`."""
     _no_arguments(cameras, argv)

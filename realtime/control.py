@@ -12,6 +12,7 @@ from typing import Any
 
 from swapcast.realtime.cover import Cover, Order
 from swapcast.realtime.errors import SettingError, SwapcastError
+from swapcast.realtime.look_switch import LookSwitch
 from swapcast.realtime.meter import Meter
 from swapcast.realtime.worker import on_thread
 
@@ -43,11 +44,11 @@ def folder() -> Path:
 
 
 @contextmanager
-def controlled(cover: Cover, meter: Meter) -> Iterator[None]:
+def controlled(cover: Cover, meter: Meter, looks: LookSwitch | None = None) -> Iterator[None]:
     """Answer to `swapcast ctl` for the length of the ``with`` block.
 
-    One word comes in, bytes, never a pickled object: ``slate``, ``blur``, ``resume``, ``status``.
-    One line of JSON goes back.
+    One word comes in, bytes, never a pickled object: ``slate``, ``blur``, ``resume``, ``status``,
+    ``look`` and a name. One line of JSON goes back.
     """
     if sys.platform == "win32":
         address = rf"\\.\pipe\swapcast-{os.getpid()}"
@@ -58,7 +59,7 @@ def controlled(cover: Cover, meter: Meter) -> Iterator[None]:
         if sys.platform != "win32":
             Path(address).chmod(0o600)
         closing: list[bool] = []
-        with on_thread("control", lambda: _serve(listener, cover, meter, closing)):
+        with on_thread("control", lambda: _serve(listener, cover, meter, looks, closing)):
             try:
                 yield
             finally:
@@ -68,27 +69,40 @@ def controlled(cover: Cover, meter: Meter) -> Iterator[None]:
 
 
 def _serve(
-    listener: Listener, cover: Cover, meter: Meter, closing: Sequence[bool]
+    listener: Listener,
+    cover: Cover,
+    meter: Meter,
+    looks: LookSwitch | None,
+    closing: Sequence[bool],
 ) -> Iterator[None]:
     while not closing:
         with suppress(OSError, EOFError), listener.accept() as caller:
             # Who says nothing for a second, or too much, is not listened to.
             if not closing and caller.poll(_ANSWER_S):
                 word = caller.recv_bytes(_LONGEST).decode("ascii", "replace")
-                caller.send_bytes(json.dumps(_obey(word, cover, meter)).encode())
+                caller.send_bytes(json.dumps(_obey(word, cover, meter, looks)).encode())
     yield
 
 
-def _obey(word: str, cover: Cover, meter: Meter) -> Mapping[str, Any]:
+def _obey(
+    word: str, cover: Cover, meter: Meter, looks: LookSwitch | None = None
+) -> Mapping[str, Any]:
     order = next((one for one in ORDERS if one == word), None)
     if order is not None:
         cover.order(order)
         meter.event(f"ctl: {order}")
+    elif word.startswith("look ") and looks is not None:
+        try:
+            looks.use(word.removeprefix("look "))
+        except SettingError as error:
+            return {"error": str(error)}
     elif word != "status":
-        return {"error": f"no order {word[:16]!r}; there are {', '.join(ORDERS)}, status"}
+        there = ", ".join((*ORDERS, "status", "look NAME"))
+        return {"error": f"no order {word[:16]!r}; there are {there}"}
     return {
         "pid": os.getpid(),
         "cover": cover.ordered or "none",
+        "look": None if looks is None else looks.look.name,
         "faces": dict(meter.faces),
         "sinks": {
             name: {"emitted": counts.emitted, "repeated": counts.repeated, "covered": counts.cover}
@@ -134,7 +148,7 @@ def ask(address: str, word: str) -> Mapping[str, Any] | None:
 
 
 def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
-    """Run `swapcast ctl slate | blur | resume | status`.
+    """Run `swapcast ctl slate | blur | resume | status | look NAME`.
 
     Raises
     ------
@@ -143,14 +157,18 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
     SwapcastError
         If nothing runs.
     """
-    usage = f"usage: swapcast ctl {' | '.join(ORDERS)} | status"
+    usage = f"usage: swapcast ctl {' | '.join(ORDERS)} | status | look NAME"
     if list(argv) in (["-h"], ["--help"]):
         say(usage)
         return
-    if len(argv) != 1 or argv[0] not in (*ORDERS, "status"):
+    plain = len(argv) == 1 and argv[0] in (*ORDERS, "status")
+    if not plain and not (len(argv) == 2 and argv[0] == "look" and len(argv[1]) < _LONGEST - 8):
         raise SettingError(usage)
-    answers = [answer for address in running() if (answer := ask(address, argv[0])) is not None]
+    word = " ".join(argv)
+    answers = [answer for address in running() if (answer := ask(address, word)) is not None]
     if not answers:
         raise SwapcastError("no `swapcast live` runs here; start one first")
     for answer in answers:
+        if "error" in answer:
+            raise SettingError(str(answer["error"]))
         say(json.dumps(answer))

@@ -45,6 +45,9 @@ class Engine:
     run ends."""
     threads: int = 1
     """Processor threads of the swapper; with provider auto, what `swapcast tune` found."""
+    look: str = "natural"
+    """How faces are put into the picture: natural, seamless, performance, debug, or a .toml file
+    (`swapcast looks`)."""
     badge: BadgeStyle = "label"
     """The visible badge that says that the face was made by AI: label, letters, dot or off. The
     invisible mark is always there."""

@@ -11,6 +11,7 @@ from swapcast.realtime.compositor import Compositor, Paste
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.frame import Colour, Face, Frame, Picture, Points
 from swapcast.realtime.guard import Guard, GuardMode, Verdict
+from swapcast.realtime.look import Look
 from swapcast.realtime.loop import Finished
 from swapcast.realtime.meter import Meter
 from swapcast.realtime.places import Box
@@ -65,6 +66,15 @@ class FaceSwap:
     def precision(self) -> str:
         """The number format of the swap."""
         return self._swappers[0].precision
+
+    @property
+    def look(self) -> Look:
+        """How faces are put into the picture."""
+        return self._compositor.look
+
+    def wear(self, look: Look) -> None:
+        """Put faces in by another look, from the next frame on."""
+        self._compositor.look = look
 
     def restart(self) -> None:
         """Forget what was seen: the whole picture is covered until it is known again."""

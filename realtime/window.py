@@ -12,7 +12,8 @@ from swapcast.realtime.frame import Colour, Picture
 class WindowSink:
     """A window named Swapcast; when the user closes it, it stays closed.
 
-    Keys pressed in it go to ``on_key``: `swapcast.realtime.cover.Cover.key` covers the picture.
+    Keys pressed in it go to whoever asked for them: `swapcast.realtime.cover.Cover.key` covers the
+    picture, `swapcast.realtime.look_switch.LookSwitch.key` changes how faces look.
     """
 
     name = "window"
@@ -22,8 +23,11 @@ class WindowSink:
 
     def __init__(self) -> None:
         self._closed = False
-        self.on_key: Callable[[str], None] = lambda _: None
-        """Is told each key that is pressed in the window."""
+        self._listeners: tuple[Callable[[str], None], ...] = ()
+
+    def on_keys(self, *listeners: Callable[[str], None]) -> None:
+        """Tell each of these every key that is pressed in the window."""
+        self._listeners = listeners
 
     def __enter__(self) -> "WindowSink":
         """Open the window.
@@ -50,7 +54,8 @@ class WindowSink:
         cv2.imshow(self._title, cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420))
         pressed = cv2.waitKey(1)
         if pressed >= 0:
-            self.on_key(chr(pressed & 0xFF))
+            for listener in self._listeners:
+                listener(chr(pressed & 0xFF))
         self._closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
 
     def __exit__(
