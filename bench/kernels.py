@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swapcast.bench.peers import rows
 from swapcast.bench.timing import Result, compare, publish
 from swapcast.kernels.colour import yuv_from_rgb
 from swapcast.kernels.geometry import TEMPLATES, invert, transform
@@ -43,20 +44,27 @@ class Kernels:
     """Write the results to this file as well."""
     repeats: int = 200
     """Calls of each step that count."""
+    against: Literal["steps", "opencv"] = "steps"
+    """steps: each step beside the same one made with OpenCV; opencv: the whole frame beside what
+    other programs do with OpenCV to put a face back, on one and on two threads."""
 
 
 def main(settings: Kernels) -> dict[str, Any]:
-    """Measure, print and write the results; times are of this thread's processor time.
+    """Measure, print and write the results; times of steps are this thread's processor time.
 
     Returns
     -------
     dict
         ``{"metadata": …, "results": […]}``.
     """
+    results: list[Result] = []
+    if settings.against == "opencv":
+        for place in _PLACES:
+            results += rows(*place, SIZE, settings.repeats)
+        return publish(results, settings.json, clock="see bench/peers.py", crop=SIZE)
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        results: list[Result] = []
         for width, height, side in _PLACES:
             results += _steps(_Scene(width, height, side), settings.repeats)
     finally:

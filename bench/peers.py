@@ -8,7 +8,7 @@ and no virtual camera speaks; no colour is matched, no skin is looked for, nothi
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,13 +18,18 @@ from swapcast.bench.timing import Result, compare
 from swapcast.kernels.geometry import TEMPLATES, transform
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.frame import Colour, Face, Frame
+from swapcast.realtime.look import Look
 
 Levels = NDArray[np.uint8]
 """uint8 [h, w, 3], BGR."""
 
 Floats = NDArray[np.float32]
 
-OURS = "ours: crop, mask, skin, colour, paste, mark, output pass"
+OURS: Mapping[str, Look] = {
+    "ours: crop, mask, skin, colour, paste, mark, output pass": Look(skin="adaptive", detail=0.0),
+    "ours, look natural: the same, detail instead of skin": Look(),
+}
+"""What ours does for a whole frame, by name; both match colours by Reinhard's way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +178,8 @@ def rows(width: int, height: int, side: int, size: int, repeats: int) -> list[Re
     Returns
     -------
     list of Result
-        Rows of ours are held against each peer; times are by the clock on the wall, since two
-        threads are to count.
+        Rows of ours are held against each peer. Times are this thread's processor time; where
+        OpenCV has two threads, by the clock on the wall, which other programs disturb.
     """
     results: list[Result] = []
     before = cv2.getNumThreads()
@@ -184,7 +189,8 @@ def rows(width: int, height: int, side: int, size: int, repeats: int) -> list[Re
             where = f"{height}p, face of {side} px, OpenCV on {threads} thread"
             where += "s" if threads > 1 else ""
             things = _things(width, height, side, size)
-            timed = compare(things, repeats=repeats, clock=time.perf_counter)
+            clock = time.thread_time if threads == 1 else time.perf_counter
+            timed = compare(things, repeats=repeats, clock=clock)
             results += _against_each(timed, where)
     finally:
         cv2.setNumThreads(before)
@@ -192,24 +198,20 @@ def rows(width: int, height: int, side: int, size: int, repeats: int) -> list[Re
 
 
 def _against_each(timed: list[Result], where: str) -> list[Result]:
-    ours, peers = timed[0], timed[1:]
-    named = [
-        Result(f"{one.name}, {where}", one.n, one.median_ms, one.p95_ms, one.iqr_ms)
-        for one in peers
-    ]
+    """Hold each of ours against each peer."""
+    ours = [one for one in timed if one.name in OURS]
+    peers = [replace(one, name=f"{one.name}, {where}") for one in timed if one.name not in OURS]
     held = [
-        Result(
-            f"{ours.name}, {where}, beside {one.name.partition(':')[0]}",
-            ours.n,
-            ours.median_ms,
-            ours.p95_ms,
-            ours.iqr_ms,
-            round(one.median_ms / ours.median_ms, 3),
-            f"{one.name}, {where}",
+        replace(
+            mine,
+            name=f"{mine.name}, {where}, beside {peer.name.partition(':')[0]}",
+            ratio=round(peer.median_ms / mine.median_ms, 3),
+            against=peer.name,
         )
-        for one in peers
+        for mine in ours
+        for peer in peers
     ]
-    return held + named
+    return held + peers
 
 
 def _things(width: int, height: int, side: int, size: int) -> Mapping[str, Callable[[], object]]:
@@ -224,7 +226,9 @@ def _things(width: int, height: int, side: int, size: int) -> Mapping[str, Calla
         "FaceFusion: crop, blend": RoiFloat64(place),
         "insightface: crop, blend": WholeFloat32(place),
     }
-    things: dict[str, Callable[[], object]] = {OURS: _ours(bgr, face, place)}
+    things: dict[str, Callable[[], object]] = {
+        name: _ours(bgr, face, place, look) for name, look in OURS.items()
+    }
     for name, put in peers.items():
         things[name] = _whole(put, bgr.copy(), face, place)
     return things
@@ -243,7 +247,7 @@ def _whole(
     return both
 
 
-def _ours(bgr: Levels, face: Levels, place: Place) -> Callable[[], object]:
+def _ours(bgr: Levels, face: Levels, place: Place, look: Look) -> Callable[[], object]:
     planes = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), np.uint8).reshape(-1)
     luma, chroma = place.width * place.height, place.width * place.height // 4
     half = place.height // 2, place.width // 2
@@ -257,9 +261,9 @@ def _ours(bgr: Levels, face: Levels, place: Place) -> Callable[[], object]:
         0,
         0.0,
     )
-    swapped = np.ascontiguousarray(face[..., ::-1].transpose(2, 0, 1) / np.float32(255))
+    swapped = np.ascontiguousarray(face[..., ::-1].transpose(2, 0, 1), np.float32) / np.float32(255)
     worn, crop = _face(place), np.empty((3, place.size, place.size), np.float32)
-    compositor = Compositor()
+    compositor = Compositor(look=look)
 
     def whole() -> object:
         compositor.crop(frame, place.affine, crop)

@@ -72,7 +72,8 @@ def test_ours_is_held_against_each_with_one_and_two_threads_and_the_setting_come
     results = rows(640, 360, 128, SIZE, repeats=2)
     assert cv2.getNumThreads() == before
     names = {result.name for result in results}
-    ours = [result for result in results if result.name.startswith(OURS)]
-    assert len(ours) == 8
+    ours = [result for result in results if result.name.startswith(tuple(OURS))]
+    assert len(ours) == len(OURS) * 4 * 2
+    assert len(names) == len(results)
     assert {result.against for result in ours} <= names
     assert all(result.ratio > 0 for result in ours)
