@@ -25,6 +25,7 @@ from swapcast.models.pairs import SIDE, VIEW, Pairs
 from swapcast.models.swap_model import Learner, Made
 
 _KEPT = 5000  # pairs in memory, 0.66 MB each
+_REFRESH = 200  # batches after which shards that were written meanwhile are taken up
 
 Picture = NDArray[np.uint8]
 
@@ -66,9 +67,14 @@ class PairBatch:
             cut = pictures[:, :, top : top + side, left : left + side]
             return cut.contiguous(memory_format=torch.channels_last)
 
-        moved = self.points - self.points.new_tensor([left, top])
-        pictures = (self.driver, self.target, self.face, self.features)
-        return PairBatch(*map(part, pictures), self.views, moved)
+        return PairBatch(
+            part(self.driver),
+            part(self.target),
+            part(self.face),
+            part(self.features),
+            self.views,
+            self.points - self.points.new_tensor([left, top]),
+        )
 
     def align(self, pictures: Tensor) -> Tensor:
         """Cut portraits out of crops, float32 [n, 3, size, size]; 112 px, ``arcface_112_v2``."""
@@ -146,12 +152,12 @@ class PairFeed:
         if size > SIDE:
             raise ValueError(f"size {size} is larger than the pairs, which have {SIDE} pixels")
         self._sets = [Pairs(folder) for folder in folders]
-        self._ends = np.cumsum([len(pairs) for pairs in self._sets])
+        self._drawn = 0
         self._size, self._augmentation, self._device = size, augmentation, device
-        self._kept: dict[int, _Pair] = {}
+        self._kept: dict[tuple[int, int], _Pair] = {}
 
     def __len__(self) -> int:
-        return int(self._ends[-1])
+        return sum(len(pairs) for pairs in self._sets)
 
     def prepare(self, model: Learner[Any]) -> None:
         """Let a network open what its settings name."""
@@ -160,6 +166,10 @@ class PairFeed:
 
     def draw(self, counts: Sequence[int], random: Generator) -> dict[str, PairBatch]:
         """Return one batch of pairs, drawn with repetition, each changed in its own way."""
+        self._drawn += 1
+        if self._drawn % _REFRESH == 0:
+            for pairs in self._sets:
+                pairs.refresh()
         chance = np.random.default_rng(int(torch.randint(1 << 62, (), generator=random)))
         picked = chance.integers(len(self), size=counts[0])
         return {"pairs": self.batch(picked.tolist(), chance)}
@@ -208,14 +218,20 @@ class PairFeed:
         sheet = torch.cat([torch.cat(list(row), 2) for row in rows], 1).permute(1, 2, 0)
         return np.ascontiguousarray((255 * sheet.clamp(0, 1)).round().byte().numpy()[:, :, ::-1])
 
+    def views(self, index: int) -> Picture:
+        """Return portraits of the person whose face is put on, uint8 [k, 112, 112, 3], RGB."""
+        folder, _ = self._place(index)
+        return self._sets[folder].views(self._pair(index).person)
+
     def _pair(self, index: int) -> _Pair:
         """Return a pair; the first ones asked for are kept, for decoding takes longer than bending.
 
         Which are kept changes nothing but the time that it takes.
         """
-        if index in self._kept:
-            return self._kept[index]
-        read = self._set(index).read([index - self._before(index)])
+        place = folder, number = self._place(index)
+        if place in self._kept:
+            return self._kept[place]
+        read = self._sets[folder].read([number])
         pair = _Pair(
             read.driver[0],
             read.target[0],
@@ -224,26 +240,22 @@ class PairFeed:
             int(read.people[0, 1]),
         )
         if len(self._kept) < _KEPT:
-            self._kept[index] = pair
+            self._kept[place] = pair
         return pair
 
-    def _views(self, index: int) -> Picture:
-        """Return portraits of the person whose face is put on, uint8 [k, 112, 112, 3]."""
-        return self._set(index).views(self._pair(index).person)
-
-    def _set(self, index: int) -> Pairs:
-        return self._sets[int(np.searchsorted(self._ends, index, side="right"))]
-
-    def _before(self, index: int) -> int:
-        """Return how many pairs lie in the folders before this one's."""
-        folder = int(np.searchsorted(self._ends, index, side="right"))
-        return 0 if folder == 0 else int(self._ends[folder - 1])
+    def _place(self, index: int) -> tuple[int, int]:
+        """Return the folder that a pair lies in, and its number there."""
+        for folder, pairs in enumerate(self._sets):
+            if index < len(pairs):
+                return folder, index
+            index -= len(pairs)
+        raise IndexError(f"no pair {index}")
 
     def _change(
         self, index: int, chance: np.random.Generator | None
     ) -> tuple[Picture, Picture, Picture, Picture, NDArray[np.float32]]:
         """Return driver, target, marks, a portrait and the five points, as a camera shows them."""
-        pair, views, size = self._pair(index), self._views(index), self._size
+        pair, views, size = self._pair(index), self.views(index), self._size
         place = _placing(size, self._augmentation, chance)
         portrait = views[0 if chance is None else int(chance.integers(len(views)))]
         pictures = [

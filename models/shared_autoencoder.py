@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from swapcast.models.blocks import Down, Up, init_weights
 from swapcast.models.faces import Batch
 from swapcast.models.losses import dssim, weighted_l1
-from swapcast.models.swap_model import Made, ModelSettings, SwapModel
+from swapcast.models.swap_model import Learner, Made, ModelSettings, SwapModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ class SharedAutoencoder(SwapModel):
         made: Made = self.decoders[self.identities.index(identity)](self.encoder(crops))
         return made
 
-    def begin_with(self, other: SwapModel) -> None:
+    def begin_with(self, other: Learner[Batch]) -> None:
         """Take over the encoder, and the decoders of identities that are here too."""
         if not isinstance(other, SharedAutoencoder):
             raise TypeError(f"it is a {other.architecture}, not a {self.architecture}")

@@ -143,8 +143,8 @@ class Rise(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor, vectors: Tensor) -> Tensor:
         """Return float [n, out, 2 h, 2 w] for float [n, channels, h, w] and the skip."""
-        y = F.interpolate(self.narrow(F.leaky_relu(x, SLOPE)), scale_factor=2.0, mode="nearest")
-        y = self.join(F.leaky_relu(y + skip, SLOPE), vectors)
+        wide = F.interpolate(self.narrow(F.leaky_relu(x, SLOPE)), scale_factor=2.0, mode="nearest")
+        y: Tensor = self.join(F.leaky_relu(wide + skip, SLOPE), vectors)
         for block in self.blocks:
             y = block(y, vectors)
         return y
@@ -302,7 +302,8 @@ class Student(PairModel):
         teacher.to(faces.device)
         with torch.no_grad():
             wanted = teacher(batch.align(batch.target))
-        return (1 - (teacher(batch.align(faces)) * wanted).sum(1)).mean()
+        alike: Tensor = (teacher(batch.align(faces)) * wanted).sum(1)
+        return (1 - alike).mean()
 
     def like(self, crops: Tensor, vectors: Tensor) -> Made:
         """Give faces any identities.

@@ -19,6 +19,7 @@ from swapcast.models.checkpoint import CheckpointError, read_checkpoint
 from swapcast.models.embedder import Embedder, EmbedderSettings, write_embedder
 from swapcast.models.pair_feed import PairFeed
 from swapcast.models.student import Student, StudentSettings
+from swapcast.models.student_evaluation import Settings, evaluate, psnr_in, ssim_in
 from swapcast.models.train_run import open_fabric, train
 from swapcast.models.train_settings import TrainingError, TrainSettings
 from swapcast.models.training import Training
@@ -206,3 +207,14 @@ def test_the_published_form_is_small_enough():
     assert sum(p.numel() for m in convolutions for p in m.parameters()) < 4e6
     assert 1e9 < sum(counted) < 3e9
     assert json.loads(json.dumps(dataclasses.asdict(student.settings)))
+
+
+def test_the_evaluation_knows_who_is_nearer_to_the_exact_frame(pairs, run):
+    """The trained miniature beats the driver; a picture beats itself by nothing."""
+    found = evaluate(Settings(run=run, data=pairs))
+    assert found["student"]["pairs"] == 12
+    assert found["student"]["psnr_db"] > found["driver"]["psnr_db"] + 3
+    picture, mask = torch.rand(3, 32, 32), torch.ones(1, 32, 32)
+    assert psnr_in(picture, picture, mask) == pytest.approx(100)
+    assert ssim_in(picture, picture, mask) == pytest.approx(1)
+    assert psnr_in(picture * 0, picture * 0 + 0.1, mask) == pytest.approx(20, abs=1e-3)
