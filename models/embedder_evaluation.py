@@ -159,7 +159,8 @@ def evaluate(settings: Evaluate) -> dict[str, float]:
     def measure(name: str, faces: Faces, crops: list[NDArray[np.float32]]) -> None:
         ours = vectors_of(embedder, crops)
         told[f"{name}: error"], told[f"{name}: at"] = equal_error(ours, faces.person)
-        told |= {f"{name}: {key}": value for key, value in quantiles(ours, faces.person).items()}
+        rates = quantiles(ours, faces.person)
+        told.update({f"{name}: {key}": value for key, value in rates.items()})
         theirs = np.stack([judge(seen_by(f, TEACHER_TEMPLATE, TEACHER_SIDE)) for f in faces.clean])
         told[f"{name}: error of the teacher"], _ = equal_error(theirs, faces.person)
         told[f"{name}: cosine to the teacher"] = float((ours * theirs).sum(1).mean())

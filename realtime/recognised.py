@@ -153,7 +153,8 @@ class Recognised:
             if known is not None:
                 # A mean of unit vectors would favour who has many pictures: the nearest counts.
                 likeness = np.maximum.reduceat(self._all @ seen.vector, self._first)
-                known.learn((likeness - self._scale[0]) / (self._scale[1] - self._scale[0]))
+                low, high = self._scale
+                known.learn(((likeness - low) / (high - low)).astype(np.float32))
         self._compare()
 
     def _compare(self) -> None:
