@@ -27,12 +27,13 @@ def _direction(x: np.float32, y: np.float32) -> np.float32:
 def _ray(number: int) -> tuple[float, float]:
     """Return the unit vector of a ray: the inverse of `_direction`."""
     turn = np.float32(4.0 * number / RAYS)
+    x = np.float32(1.0) - turn if turn <= 2 else turn - np.float32(3.0)
     if turn <= 1:
-        x, y = np.float32(1.0) - turn, turn
+        y = turn
     elif turn <= 3:
-        x, y = np.float32(1.0) - turn, np.float32(2.0) - turn
+        y = np.float32(2.0) - turn
     else:
-        x, y = turn - np.float32(3.0), turn - np.float32(4.0)
+        y = turn - np.float32(4.0)
     length = np.sqrt(x * x + y * y)
     return x / length, y / length
 
