@@ -38,7 +38,7 @@ class FaceEmbedder:
         try:
             about = json.loads(runner.metadata["swapcast"])
             kind, self.template = about["kind"], str(about["template"])
-            different, same = map(float, about["scale"])
+            different, same = map(float, about.get("scale", (0.0, 1.0)))
         except (KeyError, ValueError, TypeError) as error:
             raise ModelError("the identity network does not say how to use it") from error
         if kind != "embedder" or self.template not in TEMPLATES or not different < same:
