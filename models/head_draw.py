@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.geometry import Affine
+from swapcast.kernels.light import light_corners, shade_sheet
 from swapcast.kernels.place import project
 from swapcast.kernels.raster import rasterise
-from swapcast.kernels.shade import INSIDE, classify, light_corners, shade, shade_sheet
+from swapcast.kernels.shade import INSIDE, classify, shade
 from swapcast.models.head import BACK, EYE, EYE_SIDES, PARTS, TEETH, TONGUE, Floats, Head
 from swapcast.models.head_fit import Camera, Fit, Image, Pose
 from swapcast.models.head_light import Light
 from swapcast.models.head_skin import IRIS, Skin, empty
 from swapcast.models.head_surround import Surround
 
-_CAVITY = (0.016, 0.006, 0.005)
+_CAVITY = (0.09, 0.033, 0.03)
 _TONGUE = (0.20, 0.065, 0.06)
 _TEETH = (0.44, 0.39, 0.33)
 _MARGIN = 14
