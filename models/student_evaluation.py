@@ -85,7 +85,7 @@ def evaluate(settings: Settings) -> dict[str, dict[str, float]]:
 def _vectors(student: Student, feed: PairFeed, part: Sequence[int], all_views: bool) -> Tensor:
     rows = []
     for index in part:
-        views = torch.from_numpy(feed.views(index)).permute(0, 3, 1, 2) / 255
+        views = torch.from_numpy(np.array(feed.views(index))).permute(0, 3, 1, 2) / 255
         with torch.no_grad():
             rows.append(student.portraits(views if all_views else views[:1]).mean(0))
     return torch.nn.functional.normalize(torch.stack(rows), dim=1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from swapcast.models.pairs import CROP, SIDE, VIEW, VIEWS, Batch, write_arrays, write_pairs
+from swapcast.models.pairs import CROP, SIDE, VIEW, VIEWS, Batch, Writer, write_views
 from tests.drawn_face import placed
 
 COLOURS = {7: (220, 60, 60), 8: (60, 200, 80), 9: (70, 90, 220)}
@@ -19,7 +19,7 @@ def write_set(folder, count=12, seed=0):
     folder.mkdir(parents=True, exist_ok=True)
     people = list(COLOURS)
     landmarks = placed(SIDE / 2, SIDE / 2, CROP / 2).astype(np.float32)[None]
-    pairs = []
+    writer = Writer()
     for k in range(count):
         who = people[k % 3]
         face = disc(SIDE, random.uniform(134, 154, 2), 70)
@@ -29,18 +29,16 @@ def write_set(folder, count=12, seed=0):
         mask = (255 * face).astype(np.uint8)[None]
         mouth = np.zeros_like(mask)
         mouth[:, 180:200, 130:160] = 255
-        pairs.append(
+        writer.add(
             Batch(
                 *(driver[None], target[None], mask, mouth, 0 * mouth, 0 * mask),
                 *(landmarks, landmarks, np.array([[1, who]], np.int32)),
                 *(np.zeros((1, 2), np.float32), np.zeros(1, np.uint8)),
             )
         )
-    write_pairs(folder / "pairs-00000.npz", pairs)
+    writer.write(folder / "pairs-00000.npz")
     views = np.zeros((3, VIEWS, VIEW, VIEW, 3), np.uint8)
     for row, colour in zip(views, COLOURS.values(), strict=True):
         row[:, disc(VIEW, (56, 56), 50)] = colour
-    write_arrays(
-        folder / "people-00000.npz", {"people": np.array(people, np.int32), "views": views}
-    )
+    write_views(folder / "people-00000.npz", dict(zip(people, views, strict=True)))
     return folder
