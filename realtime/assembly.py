@@ -21,6 +21,7 @@ from swapcast.realtime.control import controlled
 from swapcast.realtime.cover import Cover
 from swapcast.realtime.errors import SettingError, SwapcastError
 from swapcast.realtime.face_store import face_store
+from swapcast.realtime.face_switch import FaceSwitch
 from swapcast.realtime.governor import Governor
 from swapcast.realtime.identity import Identity
 from swapcast.realtime.installation import todays_payload
@@ -105,7 +106,9 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
                 on_event=meter.notice,
             )
         )
-        stack.enter_context(controlled(cover, meter, looks))
+        faces = _face_switch(settings, [sink.name for sink in sinks], meter, swap)
+        stack.enter_context(faces.ready())
+        stack.enter_context(controlled(cover, meter, looks, faces))
         run(
             *(source, analyse, swap, sinks, meter),
             stop=stop,
@@ -236,6 +239,24 @@ def _swapper(
     still = Stillness(swapper)
     meter.counted["still"] = still.figures
     return still
+
+
+def _face_switch(settings: Live, names: Sequence[str], meter: Meter, swap: FaceSwap) -> FaceSwitch:
+    """Return what lets a running picture wear another face, judged as the first one was."""
+
+    def open_face(name: str, stack: ExitStack) -> SwapsCrops:
+        store, uses = face_store(), uses_of(names, commercial=settings.commercial)
+        face = store.find(name, uses)
+        swapper = _swapper(face, settings, uses, meter, stack)
+        stack.enter_context(store.session(face, uses, names))
+        return swapper
+
+    refusal = ""
+    if settings.pairs():
+        refusal = "each person wears a face of their own here; start anew to change them"
+    elif "recording" in uses_of(names):
+        refusal = "a recording's manifest names one face; start another recording to change it"
+    return FaceSwitch(settings.face, open_face, swap.change, meter.notice, refusal=refusal)
 
 
 def governed(analyse: FaceAnalyser, meter: Meter) -> Governor | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from swapcast.realtime.cover import Cover, Order
 from swapcast.realtime.errors import SettingError, SwapcastError
+from swapcast.realtime.face_switch import FaceSwitch
 from swapcast.realtime.look_switch import LookSwitch
 from swapcast.realtime.meter import Meter
 from swapcast.realtime.worker import on_thread
@@ -19,7 +20,7 @@ from swapcast.realtime.worker import on_thread
 ORDERS: Sequence[Order] = ("slate", "blur", "resume")
 
 _ANSWER_S = 1.0  # that the other side may take to send one word
-_LONGEST = 64  # bytes of a word
+_LONGEST = 80  # bytes of a word
 
 
 def folder() -> Path:
@@ -44,22 +45,31 @@ def folder() -> Path:
 
 
 @contextmanager
-def controlled(cover: Cover, meter: Meter, looks: LookSwitch | None = None) -> Iterator[None]:
+def controlled(
+    cover: Cover,
+    meter: Meter,
+    looks: LookSwitch | None = None,
+    faces: FaceSwitch | None = None,
+) -> Iterator[None]:
     """Answer to `swapcast ctl` for the length of the ``with`` block.
 
     One word comes in, bytes, never a pickled object: ``slate``, ``blur``, ``resume``, ``status``,
-    ``look`` and a name. One line of JSON goes back.
+    ``look`` or ``face`` and a name. One line of JSON goes back.
     """
     if sys.platform == "win32":
         address = rf"\\.\pipe\swapcast-{os.getpid()}"
     else:
         address = str(folder() / f"{os.getpid()}.sock")
         Path(address).unlink(missing_ok=True)  # of a program of this number that was killed
+
+    def obey(word: str) -> Mapping[str, Any]:
+        return _obey(word, cover, meter, looks, faces)
+
     with Listener(address) as listener:
         if sys.platform != "win32":
             Path(address).chmod(0o600)
         closing: list[bool] = []
-        with on_thread("control", lambda: _serve(listener, cover, meter, looks, closing)):
+        with on_thread("control", lambda: _serve(listener, obey, closing)):
             try:
                 yield
             finally:
@@ -69,40 +79,44 @@ def controlled(cover: Cover, meter: Meter, looks: LookSwitch | None = None) -> I
 
 
 def _serve(
-    listener: Listener,
-    cover: Cover,
-    meter: Meter,
-    looks: LookSwitch | None,
-    closing: Sequence[bool],
+    listener: Listener, obey: Callable[[str], Mapping[str, Any]], closing: Sequence[bool]
 ) -> Iterator[None]:
     while not closing:
         with suppress(OSError, EOFError), listener.accept() as caller:
             # Who says nothing for a second, or too much, is not listened to.
             if not closing and caller.poll(_ANSWER_S):
                 word = caller.recv_bytes(_LONGEST).decode("ascii", "replace")
-                caller.send_bytes(json.dumps(_obey(word, cover, meter, looks)).encode())
+                caller.send_bytes(json.dumps(obey(word)).encode())
     yield
 
 
 def _obey(
-    word: str, cover: Cover, meter: Meter, looks: LookSwitch | None = None
+    word: str,
+    cover: Cover,
+    meter: Meter,
+    looks: LookSwitch | None = None,
+    faces: FaceSwitch | None = None,
 ) -> Mapping[str, Any]:
     order = next((one for one in ORDERS if one == word), None)
+    what, _, name = word.partition(" ")
+    switches = {"look": looks, "face": faces}
+    switch = switches.get(what) if name else None
     if order is not None:
         cover.order(order)
         meter.event(f"ctl: {order}")
-    elif word.startswith("look ") and looks is not None:
+    elif switch is not None:
         try:
-            looks.use(word.removeprefix("look "))
+            switch.use(name)
         except SettingError as error:
             return {"error": str(error)}
     elif word != "status":
-        there = ", ".join((*ORDERS, "status", "look NAME"))
+        there = ", ".join((*ORDERS, "status", "look NAME", "face NAME"))
         return {"error": f"no order {word[:16]!r}; there are {there}"}
     return {
         "pid": os.getpid(),
         "cover": cover.ordered or "none",
         "look": None if looks is None else looks.look.name,
+        "face": None if faces is None else faces.name,
         "faces": dict(meter.faces),
         "sinks": {
             name: {"emitted": counts.emitted, "repeated": counts.repeated, "covered": counts.cover}
@@ -148,7 +162,7 @@ def ask(address: str, word: str) -> Mapping[str, Any] | None:
 
 
 def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
-    """Run `swapcast ctl slate | blur | resume | status | look NAME`.
+    """Run `swapcast ctl slate | blur | resume | status | look NAME | face NAME`.
 
     Raises
     ------
@@ -157,12 +171,13 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
     SwapcastError
         If nothing runs.
     """
-    usage = f"usage: swapcast ctl {' | '.join(ORDERS)} | status | look NAME"
+    usage = f"usage: swapcast ctl {' | '.join(ORDERS)} | status | look NAME | face NAME"
     if list(argv) in (["-h"], ["--help"]):
         say(usage)
         return
     plain = len(argv) == 1 and argv[0] in (*ORDERS, "status")
-    if not plain and not (len(argv) == 2 and argv[0] == "look" and len(argv[1]) < _LONGEST - 8):
+    named = len(argv) == 2 and argv[0] in {"look", "face"} and len(argv[1]) < _LONGEST - 8
+    if not plain and not named:
         raise SettingError(usage)
     word = " ".join(argv)
     answers = [answer for address in running() if (answer := ask(address, word)) is not None]

@@ -76,6 +76,10 @@ class FaceSwap:
         """Put faces in by another look, from the next frame on."""
         self._compositor.look = look
 
+    def change(self, swapper: SwapsCrops) -> None:
+        """Let the first person wear another face, from the next frame on."""
+        self._swappers = (swapper, *self._swappers[1:])
+
     def restart(self) -> None:
         """Forget what was seen: the whole picture is covered until it is known again."""
         self._guard.forget()
