@@ -6,6 +6,7 @@ from pathlib import Path
 from swapcast.models.head import Head, Ints, load_head
 from swapcast.models.head_draw import Person
 from swapcast.models.head_fit import Image, MeshFinder, fit_head, match_mesh
+from swapcast.models.head_lids import paint_lids
 from swapcast.models.head_skin import lift_skin
 from swapcast.models.head_surround import PersonFinder, make_surround
 
@@ -60,6 +61,7 @@ def make_person(maker: Maker, picture: Image) -> Person:
     fit = fit_head(head, found[maker.points], picture.shape[1::-1], maker.vertices)
     outline = maker.outline(picture)
     skin = lift_skin(head, fit, picture, outline)
+    paint_lids(head, skin.texture)
     surround = make_surround(head, fit, picture, outline, skin.light)
     shape = head.shape(fit.shape)
     still = head.move(shape, fit.strengths)[surround.bound]
