@@ -30,6 +30,7 @@ from swapcast.realtime.look import find_look
 from swapcast.realtime.look_switch import LookSwitch
 from swapcast.realtime.loop import convert, run
 from swapcast.realtime.mailbox import Latest
+from swapcast.realtime.memory import give_back
 from swapcast.realtime.meter import Meter, write_report
 from swapcast.realtime.settings import Convert, Engine, Live
 from swapcast.realtime.signing import sign_recordings
@@ -214,6 +215,7 @@ def open_faces(
         colours=[sink.colour for sink in sinks],
         further=further,
     )
+    give_back()
     return swap, analyse
 
 
