@@ -75,14 +75,20 @@ def classify(
 
 
 @kernel("f4(f4, f4, f4)", fastmath=True)
-def _step(value: float, low: float, high: float) -> float:
+def _step(value: np.float32, low: float, high: float) -> np.float32:
     t = min(max((value - low) / (high - low), np.float32(0.0)), np.float32(1.0))
     return t * t * (np.float32(3.0) - np.float32(2.0) * t)
 
 
 @kernel("void(f4, f4, f4, f4[::1], f4[:, ::1], f4, f4[::1])", fastmath=True)
 def _eye(
-    x: float, y: float, z: float, eye: Floats, colours: Floats, lid: float, out: Floats
+    x: np.float32,
+    y: np.float32,
+    z: np.float32,
+    eye: Floats,
+    colours: Floats,
+    lid: np.float32,
+    out: Floats,
 ) -> None:
     """Colour a place (x, y, z) of the eyeball, head axes; `eye` is its centre and line of sight."""
     dx, dy, dz = x - eye[0], y - eye[1], z - eye[2]
@@ -106,19 +112,24 @@ def _eye(
 
 
 @kernel("f4(f4[:, ::1], i4[:, ::1], i8, f4, f4, i8)", fastmath=True)
-def _spread(values: Floats, corners: Ints, t: int, u: float, v: float, c: int) -> float:
+def _spread(
+    values: Floats, corners: Ints, t: int, u: np.float32, v: np.float32, c: int
+) -> np.float32:
     """Return column c of what is known at the corners, at a place of triangle t."""
     i, j, k = corners[t, 0], corners[t, 1], corners[t, 2]
-    return u * values[i, c] + v * values[j, c] + (np.float32(1.0) - u - v) * values[k, c]
+    w = np.float32(1.0) - u - v
+    return np.float32(u * values[i, c] + v * values[j, c] + w * values[k, c])
 
 
 @kernel("f4(f4[:, :, ::1], i8, i8, f4, f4, i8)", fastmath=True)
-def _texel(picture: Floats, top: int, left: int, right: float, low: float, c: int) -> float:
+def _texel(
+    picture: Floats, top: int, left: int, right: np.float32, low: np.float32, c: int
+) -> np.float32:
     """Return channel c between four texels: shares of the right and of the lower ones."""
     one = np.float32(1.0)
     upper = (one - right) * picture[top, left, c] + right * picture[top, left + 1, c]
     lower = (one - right) * picture[top + 1, left, c] + right * picture[top + 1, left + 1, c]
-    return (one - low) * upper + low * lower
+    return np.float32((one - low) * upper + low * lower)
 
 
 @kernel(
@@ -127,8 +138,8 @@ def _texel(picture: Floats, top: int, left: int, right: float, low: float, c: in
 )
 def _skin(
     t: int,
-    u: float,
-    v: float,
+    u: np.float32,
+    v: np.float32,
     uv_triangles: Ints,
     uv: Floats,
     texture: Floats,
@@ -140,7 +151,7 @@ def _skin(
     most = np.float32(texture.shape[0] - 1.001)
     p = min(max(_spread(uv, uv_triangles, t, u, v, 0), np.float32(0.0)), most)
     q = min(max(_spread(uv, uv_triangles, t, u, v, 1), np.float32(0.0)), most)
-    left, top = np.int64(p), np.int64(q)
+    left, top = int(p), int(q)
     p, q = p - np.float32(left), q - np.float32(top)
     for c in range(3):
         colour[c] *= _texel(texture, top, left, p, q, c)
@@ -154,14 +165,14 @@ def _skin(
 def _inside(
     what: int,
     t: int,
-    u: float,
-    v: float,
+    u: np.float32,
+    v: np.float32,
     triangles: Ints,
     vertices: Floats,
     eyes: Floats,
     colours: Floats,
-    lip: float,
-    dim: float,
+    lip: np.float32,
+    dim: np.float32,
     colour: Floats,
 ) -> None:
     """Colour eyes, teeth, tongue and the mouth's hollow, darker the deeper they lie."""

@@ -58,7 +58,7 @@ def background_of_chance(rng: np.random.Generator, rooms: Sequence[Image], side:
     y, x = (int(rng.integers(0, n - cut + 1)) for n in room.shape[:2])
     part = cv2.resize(room[y : y + cut, x : x + cut], (side, side))[:, :: rng.choice([-1, 1])]
     lit = part.astype(np.float32) * np.float32(np.exp(rng.normal(-0.1, 0.3)))
-    return np.clip(lit, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(lit, 0, 255), np.float32).astype(np.uint8)
 
 
 def crop_of(person: Person, take: Take, template: str, side: int, margin: int) -> Affine:

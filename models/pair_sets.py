@@ -97,7 +97,8 @@ def empty_room(person: Person, picture: Image) -> Image:
     known = cv2.resize(cv2.dilate(outline, np.ones((25, 25), np.uint8)), (_ROOM, _ROOM))
     small = cv2.resize(picture, (_ROOM, _ROOM), interpolation=cv2.INTER_AREA).astype(np.float32)
     bare = fill(small, 1 - np.clip(known.astype(np.float32) / 85, 0, 1))
-    return np.clip(cv2.GaussianBlur(bare, (0, 0), 2.5), 0, 255).astype(np.uint8)
+    soft = cv2.GaussianBlur(bare, (0, 0), 2.5)
+    return np.asarray(np.clip(soft, 0, 255), np.float32).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ def open_person(common: Common, path: Path) -> Person:
         with np.load(path) as file:
             kept = {name: file[name] for name in file.files}
         coded = {
-            name: cv2.imdecode(kept[name], cv2.IMREAD_UNCHANGED)
+            name: np.asarray(cv2.imdecode(kept[name], cv2.IMREAD_UNCHANGED), np.uint8)
             for name in ("texture", "front", "sheet", "outline")
         }
         pose = _pose(kept["pose"])
