@@ -12,6 +12,8 @@ from swapcast.bench import (
     loop,
     mark_null,
     marks,
+    masks,
+    picture,
     runners,
     scaling,
     soak,
@@ -25,6 +27,8 @@ Kind = (
     | Annotated[scaling.Scaling, tyro.conf.subcommand("scaling")]
     | Annotated[glass.Glass, tyro.conf.subcommand("glass")]
     | Annotated[leaks.Leaks, tyro.conf.subcommand("leaks")]
+    | Annotated[picture.PictureBench, tyro.conf.subcommand("picture")]
+    | Annotated[masks.Masks, tyro.conf.subcommand("masks")]
     | Annotated[soak.Soak, tyro.conf.subcommand("soak")]
     | Annotated[marks.Marks, tyro.conf.subcommand("marks")]
     | Annotated[mark_null.MarksNull, tyro.conf.subcommand("marks-null")]
@@ -38,6 +42,8 @@ _MAINS: Mapping[type, Callable[[Any], object]] = {
     scaling.Scaling: scaling.main,
     glass.Glass: glass.main,
     leaks.Leaks: leaks.main,
+    picture.PictureBench: picture.main,
+    masks.Masks: masks.main,
     soak.Soak: soak.main,
     marks.Marks: marks.main,
     mark_null.MarksNull: mark_null.main,

@@ -79,18 +79,19 @@ def _coarser(spans: NDArray[np.int32], level: int, out: NDArray[np.int32]) -> No
                     out[2 * half + end, i] = (place + step - 1) >> level
 
 
-@kernel("void(f4[:, ::1], i4[:, ::1], i8, i4[:, ::1], f4[:, ::1], f4[:, ::1])")
+@kernel("void(f4[:, ::1], i4[:, ::1], i8, f4, i4[:, ::1], f4[:, ::1], f4[:, ::1])")
 def _meet_border(
     border: NDArray[np.float32],
     finest: NDArray[np.int32],
     level: int,
+    screen: np.float32,
     spans: NDArray[np.int32],
     share: NDArray[np.float32],
     f: NDArray[np.float32],
 ) -> None:
     """Write one over the diagonal of a coarse grid, and take the border's levels into ``f``."""
     step = np.float32(1 << level)
-    share[:] = np.float32(4.0)
+    share[:] = np.float32(4.0) + screen * step * step
     for k in range(spans.shape[1]):
         fine = k << level
         if spans[0, k] < spans[1, k]:
@@ -207,17 +208,18 @@ def _cycle(work: NDArray[np.float32], whole: NDArray[np.int32], size: int, top: 
         smooth(u, _grid(work, 2, level, size), _grid(work, 3, level, size), spare, spans)
 
 
-@kernel("void(f4[:, ::1], f4[:, ::1], i4[:, ::1], b1, i8, f4[::1], i4[::1])")
+@kernel("void(f4[:, ::1], f4[:, ::1], f4, i4[:, ::1], b1, i8, f4[::1], i4[::1])")
 def solve(
     sheet: NDArray[np.float32],
     wanted: NDArray[np.float32],
+    screen: float,
     spans: NDArray[np.int32],
     warm: bool,
     cycles: int,
     work: NDArray[np.float32],
     whole: NDArray[np.int32],
 ) -> None:
-    """Fill the inside so that the four-neighbour Laplacian is as wanted there.
+    """Fill the inside so that its Laplacian, less a share of itself, is as wanted there.
 
     Parameters
     ----------
@@ -225,7 +227,10 @@ def solve(
         Changed in place inside; its pixels next to the inside are the border's levels. If ``warm``
         the inside is a first guess, otherwise it may be anything.
     wanted : float32 [S, S]
-        Sum of the four neighbours less four times the pixel; 0 for a membrane.
+        Sum of the four neighbours less 4 + ``screen`` times the pixel; 0 for a membrane.
+    screen : float ≥ 0
+        0 for a membrane proper. A screened one (Bhat et al., "Fourier Analysis of the 2D Screened
+        Poisson Equation", ECCV 2008) falls to 0 within about 1 / √screen pixels of the border.
     spans : int32 [4, S]
         The inside, from `outline`; rows and columns are inside from end to end.
     warm : bool
@@ -244,7 +249,7 @@ def solve(
             u[i, spans[0, i] : spans[1, i]] = np.float32(0.0)
     copy_border(u, spare, spans)
     _grid(work, 2, 0, size)[:] = wanted
-    _grid(work, 3, 0, size)[:] = np.float32(0.25)
+    _grid(work, 3, 0, size)[:] = np.float32(1.0) / (np.float32(4.0) + screen)
     for level in range(1, last + 1):
         coarse = _spans(whole, level, size)
         _coarser(spans, level, coarse)
@@ -252,7 +257,7 @@ def solve(
         restrict(_grid(work, 2, level - 1, size), f, coarse)
     for level in range(last, 0, -1):
         f, share = _grid(work, 2, level, size), _grid(work, 3, level, size)
-        _meet_border(sheet, spans, level, _spans(whole, level, size), share, f)
+        _meet_border(sheet, spans, level, screen, _spans(whole, level, size), share, f)
     if not warm:
         for level in range(last, 0, -1):
             coarse, u = _spans(whole, level, size), _grid(work, 0, level, size)

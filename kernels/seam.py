@@ -7,7 +7,7 @@ from swapcast.kernels._jit import kernel
 
 RAYS = 96
 """Directions in which the border is looked at."""
-_INSIDE, _OUTSIDE = 5, 2  # pixels along a ray about the border whose difference counts
+_INSIDE, _OUTSIDE = 28, 64  # parts of the crop about the border whose difference counts
 
 
 @kernel("f4(f4, f4)")
@@ -66,6 +66,7 @@ def border_difference(
         Overwritten with how much counted.
     """
     size = trust.shape[0]
+    inside, outside = max(size // _INSIDE, 1), max(size // _OUTSIDE, 1)
     for k in range(RAYS):
         across, down = _ray(k)
         length = 0
@@ -75,7 +76,7 @@ def border_difference(
                 break
             length = n
         out[:, k], weight[k] = np.float32(0.0), np.float32(0.0)
-        for n in range(max(length - _INSIDE, 1), length + _OUTSIDE + 1):
+        for n in range(max(length - inside, 1), length + outside + 1):
             i, j = int(y + down * n + 0.5), int(x + across * n + 0.5)
             if i < 0 or j < 0 or i >= size or j >= size:
                 break
@@ -160,18 +161,26 @@ def _stronger(true: np.float32, made: np.float32) -> np.float32:
     return true - made if abs(true) > abs(made) else np.float32(0.0)
 
 
-@kernel("void(f4[:, ::1], f4[:, ::1], i4[:, ::1], f4[:, ::1])")
+@kernel("void(f4[:, ::1], f4[:, ::1], f4[:, ::1], i8, i4[:, ::1], f4[:, ::1])")
 def mixed_gradients(
     true: NDArray[np.float32],
     made: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    block: int,
     spans: NDArray[np.int32],
     wanted: NDArray[np.float32],
 ) -> None:
-    """Say what a sheet must do so that the stronger of two gradients remains everywhere.
+    """Say what a sheet must do so that the stronger of two gradients remains along the edge.
+
+    Where the mask is whole the swapped face keeps its own gradients: mixed over all of it, a soft
+    swap gives way to the wearer's features, who can be recognised then.
 
     Parameters
     ----------
     true, made : float32 [n, n]
+    mask : float32 [S, S], 0…1, S ≥ n · block
+        Gradients are mixed in proportion to 1 - mask.
+    block : int ≥ 1
     spans : int32 [4, n]
     wanted : float32 [n, n]
         Overwritten inside: the Laplacian of the sheet that is added to ``made``.
@@ -183,7 +192,7 @@ def mixed_gradients(
             total += _stronger(true[i + 1, j] - t, made[i + 1, j] - m)
             total += _stronger(true[i, j - 1] - t, made[i, j - 1] - m)
             total += _stronger(true[i, j + 1] - t, made[i, j + 1] - m)
-            wanted[i, j] = total
+            wanted[i, j] = (np.float32(1.0) - mask[block * i, block * j]) * total
 
 
 @kernel("void(f4[:, ::1], f4[:, :, ::1], f4[:, ::1], i4[:, ::1], f4[:, :, ::1])", fastmath=True)

@@ -109,18 +109,20 @@ class Border:
         else:
             self._hang_steadily(levels, trust)
         mixed = look.blend == "mixed"
-        self._ask(mixed=mixed)
+        self._ask(bound, mixed=mixed)
         # The crop moves with the face, so that the last frame's membrane nearly fits this one.
         warm = self._warm and not exact
         cycles = _EXACT if exact else _WARM if warm else _COLD
         self._warm = not exact
         scratch = self._work, self._places
-        solve(self._sheet, self._wanted, self._spans, warm, cycles, *scratch)
+        screen = _screen(look.spread * self._size)
+        solve(self._sheet, self._wanted, screen, self._spans, warm, cycles, *scratch)
+        screen = _screen(look.spread * self._half)
         for channel in range(2):
             if mixed:
-                self._ask_chroma(levels, channel)
+                self._ask_chroma(levels, channel, bound)
             sheet = self._chroma[channel]
-            solve(sheet, self._wanted_half, self._spans_half, warm, cycles, *scratch)
+            solve(sheet, self._wanted_half, screen, self._spans_half, warm, cycles, *scratch)
         lift(self._sheet, self._chroma, FROM_LEVELS, self._spans, face)
 
     def _hang_steadily(self, levels: tuple[Levels, Levels], trust: Plane) -> None:
@@ -152,16 +154,21 @@ class Border:
             there, made = levels[0][1 + channel], levels[1][1 + channel]
             hang_exactly(there, made, self._spans_half, self._chroma[channel])
 
-    def _ask(self, *, mixed: bool) -> None:
+    def _ask(self, bound: Plane, *, mixed: bool) -> None:
         """Say what Laplacian luma's sheet shall have."""
         self._wanted.fill(0)
         self._wanted_half.fill(0)
         if mixed and self._true is not None and self._made is not None:
-            mixed_gradients(self._true[0], self._made[0], self._spans, self._wanted)
+            mixed_gradients(self._true[0], self._made[0], bound, 1, self._spans, self._wanted)
 
-    def _ask_chroma(self, levels: tuple[Levels, Levels], channel: int) -> None:
+    def _ask_chroma(self, levels: tuple[Levels, Levels], channel: int, bound: Plane) -> None:
         there, made = levels[0][1 + channel], levels[1][1 + channel]
-        mixed_gradients(there, made, self._spans_half, self._wanted_half)
+        mixed_gradients(there, made, bound, 2, self._spans_half, self._wanted_half)
+
+
+def _screen(reach: float) -> float:
+    """Return what makes a membrane fall to a third within so many pixels; 0: it never does."""
+    return 1 / reach**2 if reach > 0 else 0.0
 
 
 def robust(seen: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float64]:

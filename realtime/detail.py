@@ -10,7 +10,7 @@ from swapcast.realtime.tone import TO_LEVELS, Crop
 
 MOST = 0.95  # of the camera's detail that is let through at most; `paste` divides by the rest
 _REACH = 4  # pixels of the smaller crop to each side: the windows in which structure is compared
-_GRAIN = 2.0  # times the quiet skin's energy that counts as grain
+_GRAIN = 4.0  # times the quiet skin's energy that counts as grain
 _RATE = 0.25  # of the way to new strengths and a new gate, each frame
 
 

@@ -36,8 +36,7 @@ class Look:
     model_mask: bool = True
     """Whether the swapper's own mask narrows the outline."""
     skin: SkinModel = "off"
-    """Which pixels near the outline count as skin; what is none (hair) keeps the camera's picture.
-    The inner face is never left out."""
+    """Which pixels above the brows count as skin; what is none (hair) stays as it is."""
     keep_mouth: bool = False
     """Show the wearer's own mouth."""
     keep_eyes: bool = False
@@ -47,11 +46,14 @@ class Look:
     colour: ColourMethod = "reinhard"
     """How the swap gets the wearer's colours."""
     blend: Blend = "feather"
-    """A soft edge; a membrane of the border's differences besides; or mixed gradients."""
+    """A soft edge; a membrane of the border's differences; or mixed gradients in the edge."""
     bound: Literal["hull", "rectangle"] = "hull"
     """What the membrane ends at: the outline, or the rectangle around it."""
     border: Literal["steady", "exact"] = "steady"
     """Whether the border's differences are robust and steadied, or taken pixel by pixel."""
+    spread: float = 0.0
+    """How far the border's differences reach into the face, in sides of the crop; 0: to its middle,
+    a membrane proper."""
     detail: float = 1.0
     """How much of the camera's fine detail and grain the swap takes over where it fits, 0…1."""
     fade_frames: int = 4
@@ -69,6 +71,7 @@ class Look:
             "forehead": (0.0, 1.0),
             "feather": (0.005, 0.3),
             "steady": (0.05, 1.0),
+            "spread": (0.0, 2.0),
             "detail": (0.0, 1.0),
             "fade_frames": (1, 60),
             "widest": (20.0, 180.0),

@@ -1,7 +1,7 @@
 """Decides where in a crop the swapped face is shown.
 
-One rule: the outline (hull or ellipse), times the swapper's own mask, times the skin near the
-outline, less a kept mouth and kept eyes. Outlines follow the landmarks, which are steady already;
+One rule: the outline (hull or ellipse), times the swapper's own mask, times the skin above the
+brows, less a kept mouth and kept eyes. Outlines follow the landmarks, which are steady already;
 what networks and colours say is steadied here, in the crop, which moves with the face: a filter
 there makes nothing swim.
 """
@@ -20,7 +20,7 @@ from swapcast.realtime.skin import RULES, Levels, PersonSkin, Plane
 
 _REACH = 1.06  # of a landmark's way from the face's middle: cheeks stand out beyond their landmarks
 _HIDDEN = 0.7  # share of its way from the face's middle at which an unseen landmark counts
-_INNER = 1.12  # of the inner landmarks' way from their middle: what is never taken for no skin
+_INNER = 1.06  # of the landmarks' way from their middle: what is never taken for no skin
 _CLOSING = 2.0  # times as fast does a mask give way to what comes before the face
 
 
@@ -47,7 +47,7 @@ class FaceMask:
         self.model: Plane | None = None
         """float32 [S, S], 0…1: the swapper's own, steadied."""
         self.skin: Plane | None = None
-        """float32 [n, n], 0…1: skin, or the inner face; steadied."""
+        """float32 [n, n], 0…1: skin, or the face below the brows; steadied."""
 
     def forget(self) -> None:
         """Let go of the past: another scene."""
@@ -120,7 +120,9 @@ class FaceMask:
     def narrow(
         self, look: Look, levels: Levels, person: PersonSkin, landmarks: Points, mask: Plane
     ) -> None:
-        """Leave out what is no skin, such as hair over the forehead; the inner face always stays.
+        """Leave out what is no skin above the brows, such as hair.
+
+        From the brows down everything stays: a beard, lips and shadows are no skin either.
 
         Parameters
         ----------
@@ -140,9 +142,8 @@ class FaceMask:
             person.likeness(levels, new)
         else:
             RULES[look.skin](levels, new)
-        inner = landmarks[17:68]
-        middle = inner.mean(0)
-        points = ((middle + _INNER * (inner - middle)) / self._block).astype(np.float32)
+        middle = landmarks.mean(0)
+        points = ((middle + _INNER * (landmarks - middle)) / self._block).astype(np.float32)
         hull(points, 0.05 * self._size / self._block, self._edges, self._inner)
         np.maximum(new, self._inner, out=new)
         self.skin = _steadied(self.skin, new, look.steady)

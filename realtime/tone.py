@@ -21,7 +21,7 @@ _RATE, _RATE_MOST = 0.08, 0.85  # of the way to new statistics, each frame: usua
 _STEP = 0.5  # levels, twice in a row in one direction, that are no noise any more
 _JUMP = 6.0  # levels that are none at once
 _LEAST = 0.005  # of the crop must be trusted skin
-_GAINS = (0.6, 1.5)  # of deviations: beyond that the statistics are wrong
+_GAINS = (0.85, 1.2)  # of deviations: flat light would wash the new face out, hard light overdo it
 _CUBE, _CURVE = 13, 64  # steps of the tables
 
 

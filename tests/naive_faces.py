@@ -92,14 +92,14 @@ def expand(small, block, size):
     return out
 
 
-def mixed(true, made, inside):
+def mixed(true, made, mask, inside):
     """The divergence of the stronger gradients, less the Laplacian of ``made``."""
     wanted = np.zeros(true.shape)
     for i, j in zip(*np.nonzero(inside), strict=True):
         for di, dj in ((0, 1), (0, -1), (1, 0), (-1, 0)):
             t = true[i + di, j + dj] - true[i, j]
             m = made[i + di, j + dj] - made[i, j]
-            wanted[i, j] += (t if abs(t) > abs(m) else m) - m
+            wanted[i, j] += (1 - mask[i, j]) * ((t if abs(t) > abs(m) else m) - m)
     return wanted
 
 

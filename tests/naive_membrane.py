@@ -5,13 +5,15 @@ from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import spsolve
 
 
-def solve(sheet: np.ndarray, wanted: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """float64 [S, S]: as ``sheet``, with the four-neighbour Laplacian that is wanted inside."""
+def solve(
+    sheet: np.ndarray, wanted: np.ndarray, inside: np.ndarray, screen: float = 0.0
+) -> np.ndarray:
+    """float64 [S, S]: as ``sheet``, with the (screened) Laplacian that is wanted inside."""
     rows, columns = np.nonzero(inside)
     number = np.full(inside.shape, -1)
     number[rows, columns] = here = np.arange(len(rows))
     right = wanted[rows, columns].astype(np.float64)
-    entries = [(here, here, np.full(len(here), -4.0))]
+    entries = [(here, here, np.full(len(here), -4.0 - screen))]
     for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0)):
         beside = rows + down, columns + across
         there = number[beside]

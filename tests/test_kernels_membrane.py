@@ -17,12 +17,12 @@ def outlined(size, points, feather=3.0):
     return mask, spans
 
 
-def solved(sheet, wanted, spans, *, warm=False, cycles=3):
+def solved(sheet, wanted, spans, *, warm=False, cycles=3, screen=0.0):
     floats, whole = room(sheet.shape[0])
     out = sheet.copy()
     # What lies in the scratch from before must not matter.
     work, places = np.full(floats, 1e9, np.float32), np.full(whole, 9, np.int32)
-    solve(out, wanted, spans, warm, cycles, work, places)
+    solve(out, wanted, screen, spans, warm, cycles, work, places)
     return out
 
 
@@ -54,6 +54,16 @@ def test_a_crop_that_is_filled_to_its_edge_is_solved():
     sheet = border(rng, size, 4.0)
     expected = naive.solve(sheet, np.zeros_like(sheet), naive.inside(spans))
     assert np.abs(solved(sheet, np.zeros_like(sheet), spans) - expected).max() < 0.3
+
+
+@pytest.mark.parametrize("reach", [4.0, 30.0])
+def test_a_screened_membrane_stays_near_the_border(reach):
+    size, rng = 128, np.random.default_rng(3)
+    _, spans = outlined(size, rng.normal(0.5, 0.15, (30, 2)))
+    sheet, inside = border(rng, size, 6.0) + 50, naive.inside(spans)
+    screen, zero = 1 / reach**2, np.zeros_like(sheet)
+    expected = naive.solve(sheet, zero, inside, screen)
+    assert np.abs(solved(sheet, zero, spans, screen=screen) - expected)[inside].max() < 0.3
 
 
 def test_given_gradients_are_followed():
