@@ -1,4 +1,4 @@
-"""Draw results of benchmarks: medians as bars, with a line as far as the 95th percentile."""
+"""Draw results of benchmarks: medians as dots, with a line as far as the 95th percentile."""
 
 from collections.abc import Sequence
 from io import StringIO
@@ -45,14 +45,17 @@ def draw(runs: Sequence[tuple[str, Sequence[Result]]], path: Path) -> None:
 
     names = list(dict.fromkeys(result.name for _, results in runs for result in results))
     figure, axes = plt.subplots(figsize=(11, 1.2 + 0.32 * len(names) * len(runs)))
-    thick = 0.8 / len(runs)
+    step = 0.6 / len(runs)
     for turn, (label, results) in enumerate(runs):
-        places = [names.index(result.name) + turn * thick for result in results]
-        axes.barh(places, [result.median_ms for result in results], thick, label=label)
+        places = [names.index(result.name) + turn * step for result in results]
+        # Dots, not bars: on a logarithmic scale a bar's length says nothing.
+        (dots,) = axes.plot([result.median_ms for result in results], places, "o", label=label)
         for place, result in zip(places, results, strict=True):
-            axes.plot((result.median_ms, result.p95_ms), (place, place), color="black", lw=1)
-    middle = 0.4 - thick / 2
+            late = (result.median_ms, result.p95_ms)
+            axes.plot(late, (place, place), color=dots.get_color(), lw=1)
+    middle = (len(runs) - 1) * step / 2
     axes.set_yticks([place + middle for place in range(len(names))], names, fontsize=8)
+    axes.grid(axis="x", which="both", lw=0.3)
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlabel("milliseconds: median, and a line to the 95th percentile")

@@ -93,7 +93,8 @@ def _networks(face: str) -> Mapping[str, bytes]:
 
 def _called(name: str, trial: Trial) -> str:
     way = trial.candidate
-    return f"{name}, {way.provider} {trial.precision}, {way.threads} threads".replace("  ", " ")
+    count = f"{way.threads} thread{'s' if way.threads > 1 else ''}"
+    return f"{name}, {way.provider} {trial.precision}, {count}"
 
 
 def _results(name: str, trials: Sequence[Trial]) -> list[Result]:
