@@ -25,7 +25,7 @@ class DetectorSettings:
 
     widths: tuple[int, int, int, int, int] = (16, 32, 48, 64, 64)
     """Channels at strides 2, 4, 8, 16 and 32."""
-    depths: tuple[int, int, int] = (1, 2, 2)
+    depths: tuple[int, int, int] = (1, 1, 2)
     """Residual blocks at strides 8, 16 and 32."""
     neck: int = 48
     """Channels of the grids that the heads read."""
@@ -77,10 +77,17 @@ def _stage(inside: int, outside: int, depth: int) -> nn.Sequential:
     )
 
 
+def _doubled(grid: Tensor, like: Tensor) -> Tensor:
+    """Show each cell of ``grid`` twice either way, cut to the size of ``like``."""
+    grown = functional.interpolate(grid, scale_factor=2.0, mode="nearest")
+    return grown[:, :, : like.shape[2], : like.shape[3]]
+
+
 class Detector(nn.Module):
     """Faces of a picture: float32 [B, 3, H, W] RGB 0…1 -> three grids, at strides 8, 16 and 32.
 
-    H and W are multiples of 32. Each grid is float32 [B, 15, H/s, W/s]: the score's logit; the
+    H and W are multiples of 16. Each grid is float32 [B, 15, H/s, W/s], where a part of a cell
+    at the right and lower edge counts as a whole one: the score's logit; the
     box's centre, in strides from the cell's centre; the logarithms of its width and height in
     strides; x and y of the five points, in strides from the cell's centre. The cell in row i,
     column j has its centre at ((j + 0.5) · s - 0.5, (i + 0.5) · s - 0.5), where integers are
@@ -131,8 +138,8 @@ class Detector(nn.Module):
         middle = self.middle(fine)  # [B, C, H/16, W/16]
         coarse = self.coarse(middle)  # [B, C, H/32, W/32]
         side = [net(grid) for net, grid in zip(self.sides, (fine, middle, coarse), strict=True)]
-        side[1] = side[1] + functional.interpolate(side[2], scale_factor=2.0, mode="nearest")
-        side[0] = side[0] + functional.interpolate(side[1], scale_factor=2.0, mode="nearest")
+        side[1] = side[1] + _doubled(side[2], side[1])
+        side[0] = side[0] + _doubled(side[1], side[0])
         grids = [
             head(smooth(grid))
             for head, smooth, grid in zip(self.heads, self.smooth, side, strict=True)

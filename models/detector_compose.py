@@ -17,7 +17,7 @@ from swapcast.models.detector_covers import occlude, sidelight
 from swapcast.models.detector_data import Labelled, Material
 from swapcast.models.detector_spoil import spoil
 
-SHAPES = ((256, 320), (192, 320), (192, 256), (160, 224), (224, 160))
+SHAPES = ((240, 320), (192, 320), (192, 256), (160, 224), (224, 160), (128, 128))
 """Height and width of training pictures, drawn with equal chance for a whole batch."""
 
 _MIRRORED = [1, 0, 2, 4, 3]  # the five points after a flip
@@ -130,8 +130,11 @@ class Composer:
         size = float(max(box[2] - box[0], box[3] - box[1]))
         largest = 1.1 * min(height, width) if alone else 0.4 * min(height, width)
         wanted = float(np.exp(random.uniform(np.log(15), np.log(largest))))
-        if alone and random.random() < 0.3:
-            wanted = float(random.uniform(90, largest))
+        chance = random.random()
+        if chance < 0.3:  # as small as faces across a room are in the small picture
+            wanted = float(random.uniform(15, 36))
+        elif alone and chance < 0.5:
+            wanted = float(random.uniform(min(90.0, 0.5 * largest), largest))
         scale = wanted / size
         angle = float(np.radians(np.clip(random.normal(0, 20), -55, 55)))
         flip = bool(random.random() < 0.5)

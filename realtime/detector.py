@@ -22,7 +22,7 @@ from swapcast.realtime.runner import OpenNetwork, SteadyRunner
 LONG_SIDE = 320
 """Pixels of the small picture's longer side, in which faces are looked for."""
 
-DOUBTFUL, SURE = 0.15, 0.7
+DOUBTFUL, SURE = 0.2, 0.7
 """Scores between which a place is looked at again from near.
 
 They and `DENIED` belong to the bundled weights; assets/detector.md says how they were chosen.
@@ -67,7 +67,7 @@ class _Small:
         if shape is None:
             self.step = max(width, height) / long_side
             self.columns, self.rows = _shorter(width, self.step), _shorter(height, self.step)
-            shape = (32 * math.ceil(self.rows / 32), 32 * math.ceil(self.columns / 32))
+            shape = (16 * math.ceil(self.rows / 16), 16 * math.ceil(self.columns / 16))
         else:
             self.step = max(width / shape[1], height / shape[0])
             self.columns, self.rows = _shorter(width, self.step), _shorter(height, self.step)
@@ -104,15 +104,15 @@ class Detector:
     Parameters
     ----------
     runner : the network
-        It takes RGB 0…1 of any multiple of 32 pixels, or of the one size it was fixed to.
+        It takes RGB 0…1 of any multiple of 16 pixels, or of the one size it was fixed to.
     threshold : float, 0…1
         Faces with a smaller score are not reported.
     overlap : float, 0…1
         Boxes that share more of their joint area than this are one face.
     doubtful, sure : float, 0…1
         Places that score at least ``doubtful`` but less than ``sure`` are looked at again from
-        near, up to three a frame: one below the threshold becomes a face if it reaches it there,
-        one above stays a face unless it scores less than `DENIED`. No second look without
+        near, up to three a frame: one below the threshold becomes a face if it is sure there, one
+        above stays a face unless it scores less than `DENIED`. No second look without
         ``doubtful``, or if it is no less than ``threshold``.
     long_side : callable
         Gives the small picture's longer side for frames of one width and height, in pixels.
@@ -177,12 +177,12 @@ class Detector:
         """Keep what is a face from near, and what was one already and is not denied from near."""
         kept = [face for face in faces if face.score >= self._sure]
         for face in faces[len(kept) :][:_LOOKS]:
-            closer = self._from_near(frame, face.box, DENIED)
+            found = face.score >= self._threshold
+            closer = self._from_near(frame, face.box, DENIED if found else self._sure)
             if closer is None:
                 continue
-            seen = face if face.score >= self._threshold else closer
-            known = any(_shared(seen.box, other.box) > self._overlap for other in kept)
-            if seen.score >= self._threshold and not known:
+            seen = face if found else closer
+            if not any(_shared(seen.box, other.box) > self._overlap for other in kept):
                 kept.append(seen)
         return sorted(kept, key=lambda face: -face.score)
 
