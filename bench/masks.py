@@ -176,6 +176,7 @@ def _skins(tiles: Sequence[Path], count: int) -> Iterator[dict[str, Any]]:
     portraits = []
     for path in tiles[:: max(len(tiles) // count, 1)][:count]:
         picture = cv2.imread(str(path))
+        assert picture is not None
         picture = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2, ::-1]
         one = _portrait(np.ascontiguousarray(picture))
         if one is not None:

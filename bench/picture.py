@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swapcast.bench.judge import Judge
 from swapcast.bench.takes import Shot, Take, finished, takes, view
 from swapcast.bench.timing import metadata
 from swapcast.kernels.geometry import crop_affine, invert, transform
@@ -62,6 +63,9 @@ class PictureBench:
     """Names of those that are compared, or .toml files."""
     stills: Path | None = None
     """Write a picture of each clip's last frame in every look to this folder."""
+    judge: Path | None = None
+    """ONNX file of a recogniser (face-reidentification-retail-0095): how alike the swapped face and
+    the wearer's own are for it."""
     json: Path | None = None
     """Write the figures to this file as well."""
 
@@ -75,10 +79,11 @@ def main(settings: PictureBench) -> dict[str, Any]:
         ``{"metadata": …, "results": […]}``: one row for each clip and look.
     """
     looks = [LOOKS[name] if name in LOOKS else find_look(name) for name in settings.looks]
+    judge = None if settings.judge is None else Judge(settings.judge, "cpu")
     rows: list[dict[str, Any]] = []
     with resources.as_file(resources.files("swapcast.assets") / "demo.mp4") as bundled:
         for take in takes(_clips(settings.clips, bundled), settings.face, settings.frames):
-            judged = [_judge(take, look) for look in looks]
+            judged = [_judge(take, look, judge) for look in looks]
             rows += [row for row, _ in judged]
             print(f"{take.name}: {len(take.shots)} frames", file=sys.stderr)
             if settings.stills is not None:
@@ -104,9 +109,10 @@ def _clips(given: Path | None, bundled: Path) -> Sequence[Path]:
     return [given]
 
 
-def _judge(take: Take, look: Look) -> tuple[dict[str, Any], Floats]:
+def _judge(take: Take, look: Look, judge: Judge | None) -> tuple[dict[str, Any], Floats]:
     """Give the figures of one clip in one look, and its last picture."""
-    seams, skins, sharp, cells, last = [], [], [], [], np.zeros((3, SIDE, SIDE), np.float32)
+    seams, skins, sharp, cells, alike = [], [], [], [], []
+    last = np.zeros((3, SIDE, SIDE), np.float32)
     for shot, picture, paste in finished(take, look):
         last = view(picture, shot.face.points, SIDE)
         before = view(shot.frame, shot.face.points, SIDE)
@@ -115,12 +121,16 @@ def _judge(take: Take, look: Look) -> tuple[dict[str, Any], Floats]:
         skins.append(_skin_difference(before, last, _skin(shot, mask)))
         sharp.append(_sharpness(shot, picture))
         cells.append(_cells(last - before, mask))
+        if judge is not None:
+            true = judge.look(shot.frame, shot.face.points).code
+            alike.append(float(judge.look(picture, shot.face.points).code @ true))
     flicker = np.abs(np.diff(np.array(cells), 2, axis=0)).mean() if len(cells) > 2 else 0.0
     figures = {
         "seam": np.mean(seams[5:] or seams),
         "skin": np.mean(skins[5:] or skins),
         "flicker": flicker,
         "sharpness": np.median(sharp[5:] or sharp),
+        "wearer": np.mean(alike) if alike else 0.0,
     }
     row = {"clip": take.name, "look": look.name, "frames": len(take.shots)}
     return row | {name: round(float(value), 4) for name, value in figures.items()}, last
@@ -226,16 +236,18 @@ def _sharpness(shot: Shot, picture: Picture) -> float:
 def _mean(rows: Sequence[Mapping[str, Any]], look: str) -> dict[str, Any]:
     """Average one look over all clips."""
     own = [row for row in rows if row["look"] == look]
-    names = "seam", "skin", "flicker", "sharpness"
+    names = "seam", "skin", "flicker", "sharpness", "wearer"
     means = {name: round(float(np.mean([row[name] for row in own])), 4) for name in names}
     return {"clip": "all", "look": look, "frames": sum(row["frames"] for row in own)} | means
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    print(f"{'look':<20}{'seam ΔE':>10}{'skin ΔE':>10}{'flicker':>10}{'sharpness':>11}")
+    print(
+        f"{'look':<20}{'seam ΔE':>10}{'skin ΔE':>10}{'flicker':>10}{'sharpness':>11}{'wearer':>9}"
+    )
     for row in rows:
         figures = f"{row['seam']:>10.2f}{row['skin']:>10.2f}{row['flicker']:>10.3f}"
-        print(f"{row['look']:<20}{figures}{row['sharpness']:>11.2f}")
+        print(f"{row['look']:<20}{figures}{row['sharpness']:>11.2f}{row['wearer']:>9.3f}")
 
 
 def _write(rgb: Floats, path: Path) -> None:

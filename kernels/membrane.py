@@ -257,7 +257,7 @@ def solve(
         restrict(_grid(work, 2, level - 1, size), f, coarse)
     for level in range(last, 0, -1):
         f, share = _grid(work, 2, level, size), _grid(work, 3, level, size)
-        _meet_border(sheet, spans, level, screen, _spans(whole, level, size), share, f)
+        _meet_border(sheet, spans, level, np.float32(screen), _spans(whole, level, size), share, f)
     if not warm:
         for level in range(last, 0, -1):
             coarse, u = _spans(whole, level, size), _grid(work, 0, level, size)

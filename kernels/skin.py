@@ -205,7 +205,7 @@ def learn_skin(
         if known:
             fits = seen[m] and _away(person, patch[0], patch[1], patch[2]) < strange
         else:
-            fits = seen[m] and max(abs(patch[1] - middle_u), abs(patch[2] - middle_v)) < 12.0
+            fits = seen[m] and max(abs(patch[1] - middle_u), abs(patch[2] - middle_v)) < 8.0
         if fits:
             total += patch
             found += 1

@@ -186,10 +186,11 @@ def robust(seen: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np
     """
     known = weight.astype(np.float64) + 1e-6
     mean = (seen * known).sum(1) / known.sum()
-    around = (seen * known) @ _JUDGES + 0.05 * mean[:, None]
-    around /= known @ _JUDGES + 0.05
-    off = np.abs(seen - around).max(0) / _ODD
-    sure = known / (1 + off * off)
+    sure, around = known, np.broadcast_to(mean[:, None], seen.shape)
+    for _ in range(2):  # the judges of the first round heard the odd ones too
+        around = ((seen * sure) @ _JUDGES + 0.05 * mean[:, None]) / (sure @ _JUDGES + 0.05)
+        off = np.abs(seen - around).max(0) / _ODD
+        sure = known / (1 + off * off)
     # The wide neighbourhood stands in where the narrow one knows nothing.
     total = (seen * sure) @ _NEIGHBOURS + 0.2 * around
     return np.asarray(total / (sure @ _NEIGHBOURS + 0.2))

@@ -20,7 +20,7 @@ from swapcast.realtime.skin import RULES, Levels, PersonSkin, Plane
 
 _REACH = 1.06  # of a landmark's way from the face's middle: cheeks stand out beyond their landmarks
 _HIDDEN = 0.7  # share of its way from the face's middle at which an unseen landmark counts
-_INNER = 1.06  # of the landmarks' way from their middle: what is never taken for no skin
+_RAMP = 0.06  # of the crop's side, above the brows: where skin begins to decide
 _CLOSING = 2.0  # times as fast does a mask give way to what comes before the face
 
 
@@ -40,7 +40,8 @@ class FaceMask:
         self._size, self._block = size, block
         self._edges: NDArray[np.float32] = np.zeros((5, MOST_EDGES), np.float32)
         self._part = np.zeros((size, size), np.float32)
-        self._inner = np.zeros(small, np.float32)
+        self._rows = np.arange(small[0], dtype=np.float32)
+        self._below: Plane = np.zeros((small[0], 1), np.float32)
         self._new_skin = np.zeros(small, np.float32)
         self.outline: Plane = np.zeros((size, size), np.float32)
         """float32 [S, S], 0…1: the hull or the ellipse."""
@@ -57,18 +58,15 @@ class FaceMask:
         self,
         look: Look,
         landmarks: Points,
-        visibility: NDArray[np.float32],
         predicted: Plane | None,
         buffers: Buffers,
     ) -> Plane:
-        """Draw the outline and narrow it by the swapper's mask; skin comes after, see `narrow`.
+        """Narrow the outline by the swapper's mask; skin comes after, see `narrow`.
 
         Parameters
         ----------
         look : Look
         landmarks : float32 [68, 2], pixels of the crop
-        visibility : float32 [68], 0…1
-            Landmarks that are not seen are drawn towards the middle of the face.
         predicted : float32 [S, S], 0…1, or None
         buffers : Buffers
 
@@ -76,7 +74,6 @@ class FaceMask:
         -------
         float32 [S, S], 0…1
         """
-        self._draw(look, landmarks, visibility)
         out: Plane = buffers.take(self.outline.shape, np.float32)
         if predicted is None or not look.model_mask:
             self.model = None
@@ -96,7 +93,16 @@ class FaceMask:
                 self._keep(points, out)
         return out
 
-    def _draw(self, look: Look, landmarks: Points, visibility: NDArray[np.float32]) -> None:
+    def draw(self, look: Look, landmarks: Points, visibility: NDArray[np.float32]) -> None:
+        """Draw the outline.
+
+        Parameters
+        ----------
+        look : Look
+        landmarks : float32 [68, 2], pixels of the crop
+        visibility : float32 [68], 0…1
+            Landmarks that are not seen are drawn towards the middle of the face.
+        """
         middle = landmarks.mean(0)
         reach = _REACH * (_HIDDEN + (1 - _HIDDEN) * np.minimum(2 * visibility[:, None], 1))
         points = face_outline(middle + reach * (landmarks - middle), look.forehead)
@@ -142,10 +148,10 @@ class FaceMask:
             person.likeness(levels, new)
         else:
             RULES[look.skin](levels, new)
-        middle = landmarks.mean(0)
-        points = ((middle + _INNER * (landmarks - middle)) / self._block).astype(np.float32)
-        hull(points, 0.05 * self._size / self._block, self._edges, self._inner)
-        np.maximum(new, self._inner, out=new)
+        side = self._size / self._block
+        brows = float(landmarks[17:27, 1].mean()) / self._block
+        self._below[:, 0] = np.clip((self._rows - brows) / (_RAMP * side) + 1.5, 0, 1)
+        np.maximum(new, self._below, out=new)
         self.skin = _steadied(self.skin, new, look.steady)
         expand(self.skin, self._block, 1.0, mask, True)
 

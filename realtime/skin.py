@@ -99,5 +99,5 @@ def _patches(landmarks: Points) -> tuple[NDArray[np.float64], int]:
     places = np.empty((3, 2))
     places[0] = left - 0.75 * up - 0.1 * across
     places[1] = right - 0.75 * up + 0.1 * across
-    places[2] = eyes + 0.9 * up
+    places[2] = eyes + 0.7 * up
     return places, max(int(0.12 * float(np.hypot(*across))), 1)

@@ -100,10 +100,12 @@ class Worn:
         true, picture = crops
         reduce(true, TO_LEVELS, _BLOCK, self._true)
         reduce(picture, TO_LEVELS, _BLOCK, self._made)
-        mask = self.mask(look, landmarks, visibility, predicted, buffers)
-        sure_part(self._all, mask, _SURE, _BLOCK, self._inside)
+        self.mask.draw(look, landmarks, visibility)
+        sure_part(self._all, self.mask.outline, _SURE, _BLOCK, self._inside)
         if self._changed() or not steady:
             self.forget()
+        mask = self.mask(look, landmarks, predicted, buffers)
+        sure_part(self._all, mask, _SURE, _BLOCK, self._inside)
         self.skin.learn(self._true, (landmarks / _BLOCK).astype(np.float32))
         self.skin.likeness(self._true, self._likeness, sure=True)
         np.multiply(self._likeness, self._inside, out=self._trust)
