@@ -2,22 +2,27 @@
 
 Written anew from descriptions of what these programs do per frame, and tuned so that they win if
 they can: buffers are kept, constant masks are made once, the fastest of several ways was taken.
-They are given less to do than ours: they start from a BGR picture and leave one, which no camera
-and no virtual camera speaks; no colour is matched, no skin is looked for, nothing is marked.
+They are given less to do than ours: no colour is matched, no skin is looked for, nothing is marked.
+
+Two pieces of work are compared. *Putting back* is what stands between the swapper's answer and the
+picture: for ours mask, skin, colours and paste, for the peers the blend of a BGR picture.
+*Planes to planes* is the whole frame, from the camera's I420 to the virtual camera's: for ours
+crop, putting back and the marked output pass; for the peers I420 to BGR, crop, blend, BGR to I420.
 """
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swapcast.bench.places import Place, turned
 from swapcast.bench.timing import Result, compare
-from swapcast.kernels.geometry import TEMPLATES, transform
-from swapcast.realtime.compositor import Compositor
-from swapcast.realtime.frame import Colour, Face, Frame
+from swapcast.realtime.compositor import Compositor, Paste
+from swapcast.realtime.frame import Colour, Frame
 from swapcast.realtime.look import Look
 
 Levels = NDArray[np.uint8]
@@ -25,46 +30,13 @@ Levels = NDArray[np.uint8]
 
 Floats = NDArray[np.float32]
 
-OURS: Mapping[str, Look] = {
-    "ours: crop, mask, skin, colour, paste, mark, output pass": Look(skin="adaptive", detail=0.0),
-    "ours, look natural: the same, detail instead of skin": Look(),
+LOOKS: Mapping[str, Look] = {
+    "ours with skin": Look(skin="adaptive", detail=0.0),
+    "ours, look natural": Look(),
 }
-"""What ours does for a whole frame, by name; both match colours by Reinhard's way."""
+"""Both match colours; the first looks for skin, the second takes over the camera's detail."""
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a swapped face goes.
-
-    The crop's corners are outside the frame nowhere: the peers' shortcuts hold.
-    """
-
-    affine: Floats
-    """float32 [2, 3]: from the crop's pixels to the frame's."""
-    width: int
-    height: int
-    size: int
-    """Side of the crop, pixels."""
-
-    @property
-    def box(self) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom of the crop in the frame."""
-        last = self.size - 1
-        ends = np.array([(0, 0), (last, 0), (last, last), (0, last)], np.float32)
-        left, top, wide, high = cv2.boundingRect(transform(self.affine, ends))
-        return (
-            max(left, 0),
-            max(top, 0),
-            min(left + wide, self.width),
-            min(top + high, self.height),
-        )
-
-    @property
-    def inside(self) -> Floats:
-        """From the crop's pixels to those of the box."""
-        moved = self.affine.copy()
-        moved[:, 2] -= self.box[:2]
-        return moved
+Work = Callable[[], object]
 
 
 def soft_mask(size: int) -> Floats:
@@ -183,15 +155,15 @@ def rows(width: int, height: int, side: int, size: int, repeats: int) -> list[Re
     """
     results: list[Result] = []
     before = cv2.getNumThreads()
+    scene = _Scene(width, height, side, size)
     try:
         for threads in (1, 2):
             cv2.setNumThreads(threads)
-            where = f"{height}p, face of {side} px, OpenCV on {threads} thread"
-            where += "s" if threads > 1 else ""
-            things = _things(width, height, side, size)
             clock = time.thread_time if threads == 1 else time.perf_counter
-            timed = compare(things, repeats=repeats, clock=clock)
-            results += _against_each(timed, where)
+            where = f"{height}p, {side} px, OpenCV on {threads} thread{'s' if threads > 1 else ''}"
+            for work, things in scene.works.items():
+                timed = compare(things, repeats=repeats, clock=clock)
+                results += _against_each(timed, f"{work}, {where}")
     finally:
         cv2.setNumThreads(before)
     return results
@@ -199,12 +171,12 @@ def rows(width: int, height: int, side: int, size: int, repeats: int) -> list[Re
 
 def _against_each(timed: list[Result], where: str) -> list[Result]:
     """Hold each of ours against each peer."""
-    ours = [one for one in timed if one.name in OURS]
-    peers = [replace(one, name=f"{one.name}, {where}") for one in timed if one.name not in OURS]
+    ours = [one for one in timed if one.name in LOOKS]
+    peers = [replace(one, name=f"{one.name}: {where}") for one in timed if one.name not in LOOKS]
     held = [
         replace(
             mine,
-            name=f"{mine.name}, {where}, beside {peer.name.partition(':')[0]}",
+            name=f"{mine.name} beside {peer.name}",
             ratio=round(peer.median_ms / mine.median_ms, 3),
             against=peer.name,
         )
@@ -214,81 +186,67 @@ def _against_each(timed: list[Result], where: str) -> list[Result]:
     return held + peers
 
 
-def _things(width: int, height: int, side: int, size: int) -> Mapping[str, Callable[[], object]]:
-    rng = np.random.default_rng(0)
-    small = rng.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
-    bgr = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
-    face = np.asarray(cv2.resize(small[:32, :32], (size, size)), np.uint8)
-    place = Place(_affine(width, height, side, size), width, height, size)
-    peers: dict[str, Callable[[Levels, Levels], Levels]] = {
-        "Deep-Live-Cam: crop, blend": RoiUint8(place, copies=0),
-        "Deep-Live-Cam with its copies: crop, blend": RoiUint8(place, copies=2),
-        "FaceFusion: crop, blend": RoiFloat64(place),
-        "insightface: crop, blend": WholeFloat32(place),
-    }
-    things: dict[str, Callable[[], object]] = {
-        name: _ours(bgr, face, place, look) for name, look in OURS.items()
-    }
-    for name, put in peers.items():
-        things[name] = _whole(put, bgr.copy(), face, place)
-    return things
+class _Scene:
+    """One picture with one face, and all that is done to it."""
 
+    def __init__(self, width: int, height: int, side: int, size: int) -> None:
+        rng = np.random.default_rng(0)
+        small = rng.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+        self.bgr: Levels = np.asarray(cv2.resize(small, (width, height)), np.uint8)
+        self.i420 = np.asarray(cv2.cvtColor(self.bgr, cv2.COLOR_BGR2YUV_I420), np.uint8)
+        self.face: Levels = np.asarray(cv2.resize(small[:32, :32], (size, size)), np.uint8)
+        self.place = Place(turned(width, height, side, size), width, height, size)
+        peers: dict[str, Callable[[Levels, Levels], Levels]] = {
+            "Deep-Live-Cam": RoiUint8(self.place, copies=0),
+            "Deep-Live-Cam with its copies": RoiUint8(self.place, copies=2),
+            "FaceFusion": RoiFloat64(self.place),
+            "insightface": WholeFloat32(self.place),
+        }
+        back: dict[str, Work] = {}
+        whole: dict[str, Work] = {}
+        for name, look in LOOKS.items():
+            back[name], whole[name] = self._ours(look)
+        for name, put in peers.items():
+            back[name] = partial(put, self.bgr.copy(), self.face)
+            whole[name] = partial(self._planes_to_planes, put)
+        self.works = {"putting back": back, "planes to planes": whole}
 
-def _whole(
-    put: Callable[[Levels, Levels], Levels], frame: Levels, face: Levels, place: Place
-) -> Callable[[], object]:
-    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-
-    def both() -> object:
+    def _planes_to_planes(self, put: Callable[[Levels, Levels], Levels]) -> object:
+        place, way = self.place, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        frame = np.asarray(cv2.cvtColor(self.i420, cv2.COLOR_YUV2BGR_I420), np.uint8)
         crop = cv2.warpAffine(frame, place.affine, (place.size, place.size), flags=way)
         cv2.dnn.blobFromImage(crop, 1 / 255, swapRB=True)
-        return put(frame, face)
+        return cv2.cvtColor(put(frame, self.face), cv2.COLOR_BGR2YUV_I420)
 
-    return both
-
-
-def _ours(bgr: Levels, face: Levels, place: Place, look: Look) -> Callable[[], object]:
-    planes = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), np.uint8).reshape(-1)
-    luma, chroma = place.width * place.height, place.width * place.height // 4
-    half = place.height // 2, place.width // 2
-    frame = Frame(
-        planes[:luma].reshape(place.height, place.width),
-        planes[luma : luma + chroma].reshape(half),
-        planes[luma + chroma :].reshape(half),
-        place.width,
-        place.height,
-        Colour("bt601", False),
-        0,
-        0.0,
-    )
-    swapped = np.ascontiguousarray(face[..., ::-1].transpose(2, 0, 1), np.float32) / np.float32(255)
-    worn, crop = _face(place), np.empty((3, place.size, place.size), np.float32)
-    compositor = Compositor(look=look)
-
-    def whole() -> object:
+    def _ours(self, look: Look) -> tuple[Work, Work]:
+        """Return ours: putting back, and the whole frame."""
+        place, planes = self.place, self.i420.reshape(-1)
+        luma, chroma = place.width * place.height, place.width * place.height // 4
+        half = place.height // 2, place.width // 2
+        frame = Frame(
+            planes[:luma].reshape(place.height, place.width),
+            planes[luma : luma + chroma].reshape(half),
+            planes[luma + chroma :].reshape(half),
+            place.width,
+            place.height,
+            Colour("bt601", False),
+            0,
+            0.0,
+        )
+        rgb = np.ascontiguousarray(self.face[..., ::-1].transpose(2, 0, 1), np.float32)
+        swapped, worn = rgb / np.float32(255), place.worn()
+        crop = np.empty((3, place.size, place.size), np.float32)
+        compositor = Compositor(look=look)
         compositor.crop(frame, place.affine, crop)
-        one = compositor.paste(worn, crop, swapped, None, place.affine)
-        return compositor.finish(frame, (one,), ())
+        picture = compositor.finish(frame, (), ())
+        assert picture.mark is not None
+        mark = picture.mark
 
-    return whole
+        def dressed() -> Paste:
+            return compositor.paste(worn, crop, swapped, None, place.affine)
 
+        def whole() -> object:
+            compositor.crop(frame, place.affine, crop)
+            return compositor.finish(frame, (dressed(),), ())
 
-def _affine(width: int, height: int, side: int, size: int) -> Floats:
-    zoom, turn = side / size, np.radians(6)
-    a, b = zoom * np.cos(turn), zoom * np.sin(turn)
-    left, top = (width - side) / 2, (height - side) / 2
-    return np.array([[a, -b, left + side * 0.05], [b, a, top - side * 0.05]], np.float32)
-
-
-def _face(place: Place) -> Face:
-    """Return a face whose landmarks lie in the middle of the crop."""
-    points = np.empty((68, 2), np.float32)
-    around = np.linspace(np.pi, 0, 17)
-    points[:17] = np.stack([0.5 + 0.22 * np.cos(around), 0.5 + 0.32 * np.sin(around)], 1)
-    points[17:27] = np.stack([np.linspace(0.3, 0.7, 10), np.full(10, 0.33)], 1)
-    points[27:] = (0.5, 0.55)
-    points[36:42], points[42:48], points[33] = (0.4, 0.4), (0.6, 0.4), (0.5, 0.56)
-    points = transform(place.affine, points * place.size)
-    box = np.concatenate([points.min(0), points.max(0)]).astype(np.float32)
-    five = transform(place.affine, TEMPLATES["dfl_whole_face"] * place.size)
-    return Face(box, 1.0, five, points, np.ones(68, np.float32), 1)
+        return lambda: compositor.put_in((dressed(),), (), picture, mark), whole

@@ -208,7 +208,7 @@ class Compositor:
         else:
             way = self._way(yuv_from_yuv, frame.colour, wanted)
             render(frame.y, frame.u, frame.v, frame.width, frame.height, way, mark, *planes)
-            self._put_in(pastes, boxes, picture, mark)
+            self.put_in(pastes, boxes, picture, mark)
         if self._badge is not None:
             self._badge.stamp(picture, mark)
         return picture
@@ -220,14 +220,14 @@ class Compositor:
         u.fill(round(levels[1]))
         v.fill(round(levels[2]))
 
-    def _put_in(
+    def put_in(
         self,
         pastes: Sequence[Paste],
         boxes: Sequence[Box],
         picture: Picture,
         mark: NDArray[np.int8],
     ) -> None:
-        """Put faces into a picture and cover what must not be seen."""
+        """Put faces into a picture and cover what must not be seen; a part of `finish`."""
         way, planes = self._way(yuv_from_rgb, picture.colour), picture.planes
         for one in pastes:
             coarse, gate = one.coarse, one.gate

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from swapcast.bench.peers import OURS, Place, RoiFloat64, RoiUint8, WholeFloat32, rows, soft_mask
+from swapcast.bench.peers import LOOKS, RoiFloat64, RoiUint8, WholeFloat32, rows, soft_mask
+from swapcast.bench.places import Place
 
 SIZE = 64
 
@@ -72,8 +73,8 @@ def test_ours_is_held_against_each_with_one_and_two_threads_and_the_setting_come
     results = rows(640, 360, 128, SIZE, repeats=2)
     assert cv2.getNumThreads() == before
     names = {result.name for result in results}
-    ours = [result for result in results if result.name.startswith(tuple(OURS))]
-    assert len(ours) == len(OURS) * 4 * 2
+    ours = [result for result in results if result.name.startswith(tuple(LOOKS))]
+    assert len(ours) == len(LOOKS) * 4 * 2 * 2
     assert len(names) == len(results)
     assert {result.against for result in ours} <= names
     assert all(result.ratio > 0 for result in ours)
