@@ -54,7 +54,8 @@ def cases(clips: Path, portraits: Path, out: Path) -> Iterator[Case]:
     for enrolled, reference in (("man", man), ("woman", woman)):
         yield Case(f"two people, {enrolled}", pair, _sides, enrolled, reference)
     ten = out / "ten.mp4"
-    compose(clips / "grid", portraits, ten)
+    if not ten.is_file():
+        compose(clips / "grid", portraits, ten)
     for talker in ("lwbsza", "pwij3p", "swiz3n"):
         first = next(iter(clip_pictures(clips / "grid" / f"{talker}.mpg")))
         yield Case(f"ten people, {talker}", ten, _tiles, talker, first, 0)
@@ -74,7 +75,8 @@ def compose(grid: Path, portraits: Path, out: Path) -> None:
     people = [_talker(grid / f"{name}.mpg") for name in TALKERS]
     people += [_portrait(portraits / f"{name}.jpg", k) for k, name in enumerate(PORTRAITS)]
     out.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(out), "w") as file:
+    part = out.with_name("part-" + out.name)
+    with av.open(str(part), "w") as file:
         stream = file.add_stream("libx264", rate=Fraction(25), options={"crf": "10"})
         stream.width, stream.height = _COLUMNS * _TILE, 2 * _TILE
         stream.pix_fmt = "yuv420p"
@@ -83,6 +85,7 @@ def compose(grid: Path, portraits: Path, out: Path) -> None:
             frame = av.VideoFrame.from_ndarray(np.vstack(rows), "bgr24")
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
+    part.replace(out)
 
 
 def _talker(path: Path) -> Sequence[Picture]:

@@ -160,7 +160,10 @@ def _parts(case: Case, settings: WhoseFace, stack: ExitStack) -> tuple[Analyser,
     looks = stack.enter_context(IdentityLooks(embed, detached=settings.live))
     noted = Noted(Recognised([vectors], looks, scale=embed.scale))
     swapper = stack.enter_context(Swapper(face_store().find(settings.face, uses), uses=uses))
-    return analyse, noted, FaceSwap(swapper, Compositor(), face_check(), meter, who=noted)
+    swap = FaceSwap(
+        *(swapper, Compositor(), face_check(), meter), who=noted, suggest=analyse.suggest
+    )
+    return analyse, noted, swap
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.geometry import (
+    TEMPLATES,
     Points,
     crop_affine,
     five_points,
@@ -166,6 +167,43 @@ def _portraits(data: Path) -> Iterator[tuple[str, Picture, tuple[tuple[int, int]
         frames = list(clip_pictures(data / "clips/grid" / f"{talker}.mpg"))
         for picture in frames[::_EVERY]:
             yield talker, picture, TURNS[:1]
+
+
+def rendered(folder: Path) -> People:
+    """Read the views of drawn people in the shards of a folder: see `swapcast.models.pairs`.
+
+    Each person is seen in several lights, before several backgrounds, with several expressions: so
+    light and background say nothing about who it is.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are none.
+    """
+    found: list[tuple[NDArray[np.int32], NDArray[np.uint8]]] = []
+    for file in sorted(folder.glob("people-*.npz")):
+        with np.load(file) as kept:
+            found.append((kept["people"], kept["views"]))
+    if not found:
+        raise FileNotFoundError(f"no people-*.npz in {folder}")
+    numbers, person = np.unique(np.concatenate([one[0] for one in found]), return_inverse=True)
+    views_ = np.concatenate([one[1] for one in found])
+    count = views_.shape[1]
+    pictures = np.stack([_with_rim(view) for view in views_.reshape(-1, *views_.shape[2:])])
+    points = np.repeat((TEMPLATES[TEMPLATE] * INNER + RIM)[None], len(pictures), 0)
+    return People(
+        pictures,
+        points.astype(np.float32),
+        np.repeat(person, count).astype(np.int32),
+        np.tile(np.arange(count, dtype=np.int32), len(person)),
+        tuple(f"drawn {number}" for number in numbers),
+    )
+
+
+def _with_rim(view: NDArray[np.uint8]) -> Picture:
+    """Give an aligned crop, uint8 [h, h, 3] RGB, the form of a stored picture."""
+    inner = cv2.resize(view[..., ::-1], (INNER, INNER), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.copyMakeBorder(inner, RIM, RIM, RIM, RIM, cv2.BORDER_REPLICATE), np.uint8)
 
 
 def to_judge(points: Points, template: Points, side: int) -> NDArray[np.float32]:

@@ -31,8 +31,8 @@ from swapcast.models.embedder import (
     read_embedder,
     write_embedder,
 )
-from swapcast.models.embedder_augment import Clean, Crowd, seen_by, taken
-from swapcast.models.embedder_data import TRAINING_TALKERS, gather, is_held_out
+from swapcast.models.embedder_augment import Clean, Crowd, cut, rgb, seen_by, taken
+from swapcast.models.embedder_data import TRAINING_TALKERS, gather, is_held_out, rendered
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ _TEACHER_LENGTH = 256
 _SPREAD = 0.1  # temperature of the similarities
 _FIRST = 256  # faces of which the vector is known before the first step
 _KEPT = 1000  # faces of which the teacher's vector is kept
+_DRAWN = "renders of mixed SFHQ-T2I faces on ICT-FaceKit heads (MIT, USC ICT); nobody real"
 _NOBODY = (
     "AI-made portraits of SFHQ-T2I (MIT, David Beniaguev), turned, mixed and bent; nobody real"
 )
@@ -82,6 +83,8 @@ class Margin(_Training):
 
     mixtures: int = 1500
     """People mixed from two others, beside the portraits."""
+    rendered: Path | None = None
+    """Folder of drawn people (people-*.npz); they make half of what is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +103,10 @@ class _Run:
 
     def __init__(self, settings: _Training, provenance: list[dict[str, Any]]) -> None:
         self.settings, self.provenance = settings, provenance
-        start = None if settings.start is None else read_embedder(settings.start)[0]
-        model = start or Embedder(EmbedderSettings())
+        model = Embedder(EmbedderSettings())
+        if settings.start is not None:
+            model, before = read_embedder(settings.start)
+            self.provenance = [*before, *provenance]
         self.model = model.train().requires_grad_(True)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model)
@@ -195,18 +200,43 @@ def margin(settings: Margin) -> None:
     people = gather(settings.data, settings.people)
     names = tuple(n for n in people.names if n.isdigit() and not is_held_out(n))
     crowd = Crowd(people.of(names), settings.mixtures)
-    source = {"role": "pictures", "what": _NOBODY, "people": len(names), "mixed": crowd.mixtures}
-    run = _Run(settings, [source, {"role": "loss", "what": "angular margin over people"}])
-    head = AngularMargin(len(crowd), run.model.settings.length)
+    sources: list[dict[str, Any]] = [
+        {"role": "pictures", "what": _NOBODY, "people": len(names), "mixed": crowd.mixtures},
+        {"role": "loss", "what": "angular margin over people"},
+    ]
+    drawn = None if settings.rendered is None else Crowd(rendered(settings.rendered))
+    if drawn is not None:
+        sources.append({"role": "pictures", "what": _DRAWN, "people": len(drawn)})
+    run = _Run(settings, sources)
+    classes = len(crowd) + (len(drawn) if drawn is not None else 0)
+    head = AngularMargin(classes, run.model.settings.length)
     run.others.append(head)
+
+    def face_of(number: int, rng: np.random.Generator) -> Clean:
+        """Return a view of somebody, drawn or not."""
+        if drawn is not None and number >= len(crowd):
+            return drawn.one(number - len(crowd), rng)
+        return crowd.one(number, rng)
+
+    if settings.start is not None:  # what is known already says where everybody lies
+        rng = np.random.default_rng(0)
+        size = run.model.settings.size
+        crops = (rgb(cut(face_of(number, rng), size)) for number in range(classes))
+        with torch.no_grad():
+            for number, crop in enumerate(crops):
+                head.centres[number] = run.average.eval()(torch.from_numpy(crop)[None])[0]
 
     def step(rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         head.margin = 0.3 * min(
-            1.0, run.step / 800
+            1.0, run.step / 500
         )  # a margin from the start keeps it from learning
         who = rng.integers(0, len(crowd), settings.samples)
+        if drawn is not None:
+            half = settings.samples // 2
+            who[:half] = rng.integers(len(crowd), classes, half)
+        faces = [face_of(int(number), rng) for number in who]
         size, patches = run.model.settings.size, crowd.patches
-        crops = [taken(crowd.one(int(number), rng), size, patches, rng) for number in who]
+        crops = [taken(face, size, patches, rng) for face in faces]
         vectors, wanted = _vectors(run.model, crops), torch.from_numpy(who)
         loss: Tensor = head(vectors, wanted)
         with torch.no_grad():

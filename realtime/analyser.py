@@ -1,7 +1,7 @@
 """Finds and follows the faces of every frame."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ Detect = Callable[[Frame], tuple[Detection, ...]]
 
 AnalyserKind = Literal["own", "yunet", "insightface"]
 
+_HEEDED, _HINTS = 5, 2  # frames between two looks at what others suggest; faces at each
 _EVERY = 10  # frames between two looks for new faces, while there is one
 
 
@@ -68,6 +69,7 @@ class Analyser:
         self._every = self._usual = every
         self._tracker = Tracker(look, size)
         self._wanted: Latest[Frame] = Latest()
+        self._hints: Latest[tuple[Detection, ...]] = Latest()
         self._found: Latest[tuple[Detection, ...]] | None = None
         self._one_at_a_time = threading.Lock()
         self._opened = ExitStack()
@@ -126,7 +128,13 @@ class Analyser:
                 self._wanted.put(frame)
         elif self._since >= self._every:
             found = self._search(frame)
+        if frame.number % _HEEDED == 0:
+            found += (self._hints.get(timeout=0) or ())[:_HINTS]
         return self._tracker.add(frame, found)
+
+    def suggest(self, found: Sequence[Detection]) -> None:
+        """Be told of faces that others found and that are not followed, on any thread."""
+        self._hints.put(tuple(found))
 
     def _search(self, frame: Frame) -> tuple[Detection, ...]:
         self._since = 0

@@ -10,7 +10,16 @@ from swapcast.kernels.geometry import five_points
 from swapcast.realtime.detector import Detection
 from swapcast.realtime.frame import Face, Points
 from swapcast.realtime.landmarks import Landmarks
-from swapcast.realtime.places import Box, centre_inside, covers, enlarge, gap, overlap, same_place
+from swapcast.realtime.places import (
+    Box,
+    centre_inside,
+    covers,
+    enlarge,
+    gap,
+    head,
+    overlap,
+    same_place,
+)
 from swapcast.realtime.suspects import NOTHING, SOON, Suspect
 
 GuardMode = Literal["blur", "freeze", "slate", "pass"]
@@ -67,6 +76,8 @@ class Verdict:
     """Hits that are covered until it is decided what they are."""
     untouched: int
     """Faces that were decided to be strangers."""
+    found: tuple[Detection, ...] = ()
+    """Faces that the check alone has found: nobody follows them."""
 
 
 class Guard:
@@ -134,7 +145,8 @@ class Guard:
         """
         bare = [hit for hit in hits if not self._wears(hit, swapped, look, worn)]
         confirmed = len(bare) < len(hits)
-        settled = [face.box for face in (*failed, *unknown)] + self._leave(strangers, unknown)
+        settled = [head(face.box) for face in (*failed, *unknown)]
+        settled += self._leave(strangers, unknown)
         bare = [hit for hit in bare if not any(same_place(hit.box, box) for box in settled)]
         doubted = self._doubt(bare, others, swapped, look, worn, confirmed=confirmed)
         self._follow_lost(swapped, failed, doubted)
@@ -149,7 +161,8 @@ class Guard:
         untouched = sum(one.verdict == "stranger" for one in doubted) + len(strangers)
         if self._unknown:
             boxes, guarded = [EVERYWHERE], max(guarded, 1)
-        return Verdict(tuple(boxes), guarded, undecided, untouched)
+        found = tuple(one.hit for one in faces if one.hit is not None)
+        return Verdict(tuple(boxes), guarded, undecided, untouched, found)
 
     def _leave(self, strangers: Sequence[Face], unknown: Sequence[Face]) -> list[Box]:
         """Return where recognised strangers are, or were some frames ago and cannot have left."""
@@ -159,7 +172,7 @@ class Guard:
             if track not in here and track not in doubtful and frames < _GRACE:
                 here[track] = box, frames + 1
         self._left = here
-        return [box for box, _ in here.values()]
+        return [head(box) for box, _ in here.values()]
 
     @staticmethod
     def _wears(hit: Detection, swapped: Sequence[Face], look: LookAt, worn: Worn) -> bool:
@@ -197,6 +210,7 @@ class Guard:
                 continue
             suspect = self._suspect(hit.box)
             here.append(suspect)
+            suspect.hit = hit
             settled = suspect.verdict in ("nothing", "stranger") and suspect.age < _AGAIN
             if looks and not settled:
                 looks -= 1

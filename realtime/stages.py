@@ -1,6 +1,6 @@
 """The step between the analysed frame and the finished picture: swap, guard, composite."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from swapcast.kernels.geometry import crop_affine, invert, transform
 from swapcast.realtime.check import Check
 from swapcast.realtime.compositor import Compositor, Paste
+from swapcast.realtime.detector import Detection
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.frame import Colour, Face, Frame, Picture, Points
 from swapcast.realtime.guard import Guard, GuardMode, Verdict
@@ -33,10 +34,11 @@ class FaceSwap:
     who : says whose face is swapped; nothing given: the largest
     mode : what is shown where a face should be swapped and is not
     colours : what the sinks ask for; one full-frame pass each
+    suggest : is told of faces that the check found and the analyser does not follow
     further : swappers of further people, numbered from 1, if ``who`` gives them another face
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a stage
         self,
         swapper: SwapsCrops,
         compositor: Compositor,
@@ -47,9 +49,10 @@ class FaceSwap:
         mode: GuardMode = "blur",
         colours: Sequence[Colour | None] = (None,),
         further: Sequence[SwapsCrops] = (),
+        suggest: Callable[[Sequence[Detection]], None] | None = None,
     ) -> None:
         self._swappers, self._compositor, self._check = (swapper, *further), compositor, check
-        self._meter = meter
+        self._meter, self._suggest = meter, suggest
         self._who, self._mode = who or Largest(), mode
         self._colours = tuple(dict.fromkeys(colours))
         self._guard = Guard(strangers=self._who.doubts)
@@ -110,6 +113,8 @@ class FaceSwap:
                 failed.append(face)
         verdict = self._judge(frame, swapped, failed, roles, pastes, analysed=faces is not None)
         self._note(bool(verdict.regions))
+        if verdict.found and self._suggest is not None:
+            self._suggest(verdict.found)
         with self._meter.timing("composite"):
             pictures = self._finish(frame, pastes, verdict.regions)
         return Finished(

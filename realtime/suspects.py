@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from swapcast.realtime.detector import Detection
 from swapcast.realtime.places import Box
 
 SOON = 3
@@ -29,6 +30,8 @@ class Suspect:
     """Frames since the verdict."""
     unseen: int = 0
     """Frames since it was there."""
+    hit: Detection | None = None
+    """What the check saw last, if it was the check that saw it."""
 
     def learn(self, presence: float) -> None:
         """Take in one closer look, and decide if that is possible now."""

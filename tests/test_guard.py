@@ -142,11 +142,20 @@ def test_wallpaper_is_covered_for_a_moment_and_never_again():
     wearer = {"swapped": [face(100, 100)]}
     shown = []
     for _ in range(60):
-        verdict = judge(guard, **wearer, hits=[hit(100, 100), hit(500, 100)], presence=0.05)
+        verdict = judge(guard, **wearer, hits=[hit(100, 100), hit(500, 100)], presence=0.3)
         shown.append(covered(verdict, box(500, 100)))
     assert shown[0]
     assert 0 < sum(shown) <= 5
     assert verdict.undecided == 0
+
+
+def test_what_is_clearly_nothing_is_left_alone_at_once_unless_the_detector_is_sure():
+    guard = settled()
+    wearer = {"swapped": [face(100, 100)]}
+    cloth = [hit(100, 100), hit(500, 100)]
+    assert not covered(judge(guard, **wearer, hits=cloth, presence=0.1), box(500, 100))
+    sure = [hit(100, 100), hit(500, 300, score=0.6)]
+    assert covered(judge(guard, **wearer, hits=sure, presence=0.1), box(500, 300))
 
 
 def test_wallpaper_that_turns_out_to_be_a_face_is_covered_again():
