@@ -13,6 +13,9 @@ def _reduce_plane(plane: NDArray[np.float32], block: int, out: NDArray[np.float3
     part = np.float32(1.0) / np.float32(block * block)
     for i in range(out.shape[0]):
         target = out[i]
+        if block == 1:
+            target[:] = plane[i, : target.size]
+            continue
         if block == 2:
             above, below = plane[2 * i], plane[2 * i + 1]
             for j in range(target.size):
