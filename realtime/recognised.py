@@ -34,7 +34,7 @@ GONE = -0.3
 """Mean up to which somebody who was recognised is doubted again: profiles look like nobody."""
 BESIDE = 0.6
 """How much more alike somebody else must be who wears the swap, so that a face in between is a
-stranger's after all."""
+stranger's after all, and one that is alike as well is covered: it may be a mirror, or a brother."""
 
 _LEAST, _MOST = 2, 5  # looks that must agree; looks that are kept
 _WEARER_EVERY, _STRANGER_EVERY = 12, 4  # frames between two looks at a face that is decided
@@ -197,11 +197,14 @@ class Recognised:
 
     def _roles(self, faces: Sequence[Face]) -> Roles:
         wearers, unknown, strangers = [], [], []
-        for face in faces:
-            who = self._known[face.track].who
+        here = [self._known[face.track] for face in faces]
+        best = {who: max(one.mean[who] for one in here if one.who == who)
+                for who in {one.who for one in here} - {STRANGER, UNKNOWN}}  # fmt: skip
+        for face, known in zip(faces, here, strict=True):
+            who = known.who
             if who == STRANGER:
                 strangers.append(face)
-            elif who == UNKNOWN:
+            elif who == UNKNOWN or known.mean[who] < best[who] - BESIDE:
                 unknown.append(face)
             else:
                 wearers.append((face, self._swappers[who]))

@@ -94,6 +94,12 @@ def test_beside_the_performer_somebody_less_alike_is_a_stranger(frame):
     assert told[-1] == {1: "left", 2: "face 0"}
 
 
+def test_of_two_who_are_alike_only_the_one_who_is_more_alike_wears_the_face(frame):
+    brother = (0.6 * ANNA + 0.8 * CARL).astype(np.float32)
+    told = after(who(Sees(at24=brother, at124=ANNA), ANNA), frame, [face(1), face(2, 100)], 20)
+    assert told[-1] == {1: "covered", 2: "face 0"}
+
+
 def test_one_look_that_resembles_the_performer_covers_a_stranger_again(frame):
     sees = Sees(at24=BERT)
     recognised = who(sees, ANNA)
