@@ -10,7 +10,7 @@ from swapcast.realtime.landmarks import Landmarks, landmark_net
 from swapcast.realtime.runner import OpenNetwork
 from swapcast.realtime.tracker import Look, closer, placed
 
-THRESHOLD = 0.09
+THRESHOLD = 0.06
 """Score from which something may be a face: every annotated face of the test clips lies above.
 
 It belongs to the bundled detector's weights; `tests/test_leaks.py` holds it against them.
