@@ -24,6 +24,9 @@ EYE_SIDES = ("Right", "Left")
 PARTS = (FACE, BACK, TEETH, TONGUE, EYE + "Right", EYE + "Left")
 """Materials that are drawn; lashes and wet layers need transparency, irises are painted."""
 
+_BALL = np.float32(0.955)
+"""Size of the eyeballs: a lid moves in a straight line and would cut into whole ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -109,10 +112,14 @@ def load_head(path: Path) -> Head:
         part = part[drawn]
         members = [np.unique(triangles[part == k]).astype(np.int32) for k in range(len(PARTS))]
         movements = np.ascontiguousarray(packed["expr"][:, used], np.float32)
+        mean = packed["base"][used].astype(np.float32)
         for side in EYE_SIDES:
-            movements[:, members[PARTS.index(EYE + side)]] = 0
+            ball = members[PARTS.index(EYE + side)]
+            movements[:, ball] = 0
+            centre = (mean[ball].max(0) + mean[ball].min(0)) / 2
+            mean[ball] = centre + (mean[ball] - centre) * _BALL
         return Head(
-            mean=packed["base"][used].astype(np.float32),
+            mean=mean,
             identity=np.ascontiguousarray(packed["identity"][:, used], np.float32),
             movements=movements,
             names=tuple(str(name) for name in packed["expr_names"]),

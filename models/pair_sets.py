@@ -149,10 +149,16 @@ def write_set(open_village: Callable[[int], Drawer], seed: int, count: int, out:
 
 
 def contact_sheet(pairs: Sequence[Batch]) -> Image:
-    """Return drivers, targets and face masks side by side, four pairs a row: uint8 RGB."""
+    """Return drivers, targets and face masks side by side, four pairs a row: uint8 RGB.
+
+    Parameters
+    ----------
+    pairs : at least one, each with n = 1
+    """
     cells = []
     for pair in pairs:
         mask = np.repeat(pair.face[0][..., None], 3, 2)
         cells.append(np.concatenate([pair.driver[0], pair.target[0], mask], 1))
-    rows = [np.concatenate(cells[k : k + 4], 1) for k in range(0, len(cells) // 4 * 4, 4)]
-    return np.concatenate(rows)
+    wide = min(4, len(cells))
+    last = len(cells) - len(cells) % wide
+    return np.concatenate([np.concatenate(cells[k : k + wide], 1) for k in range(0, last, wide)])

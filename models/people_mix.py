@@ -21,6 +21,8 @@ VILLAGE = 400
 POOL = 40
 """Pictures in a pool: few enough to be held in memory, for opening one takes a while."""
 _MELANIN = np.array([-0.35, -0.62, -0.9], np.float32)
+_ONE_BEARD = 0.8
+"""How often mouth, chin and cheeks are of one picture."""
 _CHEEKS = np.s_[150:300, 140:372]
 _BLOOD = np.array([0.05, -0.25, -0.2], np.float32)
 
@@ -106,6 +108,8 @@ class People:
         middle = low[MIDDLE].mean()
         low = low + (np.clip(middle, np.log(0.02), np.log(0.55)) - middle)
         picked = [parents[int(rng.integers(len(parents)))] for _ in self._regions]
+        if rng.random() < _ONE_BEARD:
+            picked[-1] = picked[-2]
         detail, known = np.zeros((SIDE, SIDE, 3), np.float32), np.zeros((SIDE, SIDE), np.float32)
         for region, parent in zip(self._regions, picked, strict=True):
             detail += region[..., None] * parent.detail
