@@ -32,8 +32,8 @@ Box = NDArray[np.float32]
 """float32 [4]: left, top, right, bottom in luma pixels; may reach over the frame's edge."""
 
 _SLATE = (0.16, 0.20, 0.24)  # RGB 0…1 of the plain picture
-_LIFE = 60  # pictures after which what is remembered of a lost track is forgotten
-_FRESH = 2  # pictures without it after which a face fades in again
+_LIFE = 60  # frames after which what is remembered of a lost track is forgotten
+_FRESH = 2  # frames without it after which a face fades in again
 _FADE_TURN = 12.0  # degrees of turning over which a face fades out
 _CELLS = 8  # across the crop, of the mosaic that a face fades from and into
 _NO_COARSE, _NO_GATE = np.zeros((3, 0, 0), np.float32), np.zeros((0, 0), np.float32)
@@ -81,7 +81,7 @@ class Compositor:
         self._buffers = Buffers()
         self._ways: dict[tuple[object, ...], Coefficients] = {}
         self._worn: dict[int, Worn] = {}
-        self._pictures = 0
+        self._frames, self._number = 0, -1
 
     def crop(
         self, frame: Frame, affine: Affine, out: Crop, *, scale: float = 1.0, offset: float = 0.0
@@ -145,8 +145,8 @@ class Compositor:
         worn = self._worn.get(face.track)
         if worn is None or worn.size != side:
             worn = self._worn[face.track] = Worn(side)
-        worn.shown = worn.shown + 1 if self._pictures - worn.last <= _FRESH else 1
-        worn.last = self._pictures
+        worn.shown = worn.shown + 1 if self._frames - worn.last <= _FRESH else 1
+        worn.last = self._frames
         dressed = worn(
             look,
             (crop, picture),
@@ -201,8 +201,10 @@ class Compositor:
         )
         planes = picture.planes
         self.full_frame_passes += 1
-        self._pictures += 1
-        self._forget()
+        if frame.number != self._number:  # one frame may become pictures in several colours
+            self._number = frame.number
+            self._frames += 1
+            self._forget()
         if slate:
             self._plain(picture, mark)
         else:
@@ -252,7 +254,7 @@ class Compositor:
         return self._ways[key]
 
     def _forget(self) -> None:
-        oldest = self._pictures - _LIFE
+        oldest = self._frames - _LIFE
         for track in [track for track, worn in self._worn.items() if worn.last < oldest]:
             del self._worn[track]
 

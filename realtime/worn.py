@@ -60,7 +60,7 @@ class Worn:
         self.shown = 0
         """Frames in a row in which it was worn."""
         self.last = 0
-        """The picture in which it was worn last."""
+        """The frame in which it was worn last, counted by the compositor."""
 
     def forget(self) -> None:
         """Let go of what the past looked like: another scene, or nobody's own past."""

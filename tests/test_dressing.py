@@ -12,6 +12,7 @@ from swapcast.kernels.geometry import crop_affine, invert, transform
 from swapcast.realtime.border import robust
 from swapcast.realtime.buffers import Buffers
 from swapcast.realtime.compositor import Compositor
+from swapcast.realtime.frame import Colour
 from swapcast.realtime.look import Look, choices
 from swapcast.realtime.skin import PersonSkin
 from swapcast.realtime.tone import monge_kantorovich
@@ -243,7 +244,8 @@ def test_a_face_appears_by_degrees_and_fades_when_it_turns_away():
     for frame in frames:
         compositor.crop(frame, AFFINE, crop)
         shown.append(compositor.paste(FACE, crop, green, None, AFFINE, frame=frame))
-        compositor.finish(frame, (shown[-1],), ())
+        for colour in (None, Colour("bt601"), Colour("bt601", True)):  # three kinds of sinks
+            compositor.finish(frame, (shown[-1],), (), colour)
     assert [one.opacity for one in shown[:5]] == [0.25, 0.5, 0.75, 1.0, 1.0]
     blocks = np.abs(np.diff(shown[0].face[0, 64].astype(np.float64))) > 1e-4
     assert np.count_nonzero(blocks) <= 8  # of the true face a mosaic is seen, no more
