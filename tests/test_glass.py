@@ -79,7 +79,7 @@ def test_settings_that_cannot_work_are_refused():
 @pytest.mark.parametrize("through", ["pipe", "file"])
 def test_glass_to_glass(tmp_path, capsys, through):
     path = tmp_path / "glass.json"
-    main(Glass(through=through, width=640, height=360, seconds=3.0, json=path))
+    main(Glass(through=through, width=640, height=360, seconds=8.0, json=path))
     written = json.loads(path.read_text())
     pictures = written["pictures"]
     assert pictures["different"] >= 3  # the machine may be busy
