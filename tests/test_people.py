@@ -8,6 +8,7 @@ pytest.importorskip("scipy")
 from made_head import made_head, made_person
 
 from swapcast.models.faces_command import faces_command
+from swapcast.models.head import FACE
 from swapcast.models.head_lids import paint_lids
 from swapcast.models.head_render import open_maker
 from swapcast.models.pair_sets import Catalogue, agree
@@ -92,6 +93,7 @@ def test_lids_take_the_skin_around_them():
     near = np.abs(head.mean[:, 0] - head.mean[eye, 0]) < 1.2
     upper = near & (head.mean[:, 1] > head.mean[eye, 1]) & (head.mean[:, 2] > 0)
     upper &= head.mean[:, 1] < head.mean[brow, 1] - 0.3
+    upper &= np.isin(np.arange(len(upper)), head.vertices_of(FACE))
     head.movements[head.names.index("eyeBlink_L"), upper, 1] = -0.6
     texture = np.full((512, 512, 3), 0.4, np.float32)
     rows, columns = np.rint((head.uv[upper] * [511, -511] + [0, 511])[:, ::-1]).astype(int).T
