@@ -74,6 +74,18 @@ def test_points_stay_on_what_they_mark_however_the_face_is_cut(pool):
     assert hits >= 0.95 * total
 
 
+def test_faces_that_look_aside_are_shown_often(pool):
+    aside = pool.landmarks[0].copy()
+    aside[:, 0] *= 0.5
+    landmarks = np.stack([*[pool.landmarks[0]] * 19, aside])
+    many = Pool(np.repeat(pool.pictures, 20, 0), landmarks, pool.visible, pool.backgrounds)
+    rng = np.random.default_rng(0)
+    numbers = [many.any_face(rng) for _ in range(600)]
+    assert 0.25 < numbers.count(19) / 600 < 0.45
+    assert len(set(numbers)) == 20
+    assert set(pool.any_face(rng) for _ in range(9)) == {0}  # nobody looks aside here
+
+
 def test_a_batch_shows_faces_and_none(pool):
     made = batch(pool, 200, 112, np.random.default_rng(0))
     assert made.crops.shape == (200, 3, 112, 112)
