@@ -9,14 +9,16 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from swapcast.bench.charts import draw, wants_chart
+from swapcast.bench.glass_reader import READY
 from swapcast.bench.reel import Reel, kept_pictures
 from swapcast.bench.time_code import Coded, since
 from swapcast.bench.timing import Result, metadata, write
@@ -29,7 +31,7 @@ from swapcast.realtime.settings import Live
 from swapcast.realtime.sinks import Sink, SinkSettings, open_sink
 from swapcast.realtime.y4m import Y4mSink
 
-_PATIENCE_S = 20.0
+_START_S, _PATIENCE_S = 60.0, 20.0
 _FIRST = 15  # codes: the reader's start is not the loop's delay
 
 
@@ -163,7 +165,7 @@ def _measured(
     meter, stop = Meter(say=lambda text: print(text, file=sys.stderr)), threading.Event()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        lines = stack.enter_context((folder / "arrivals").open("w+"))
+        lines = folder / "arrivals"
         clip = folder / "glass.mkv"
         with ExitStack() as running:
             if settings.through == "file":
@@ -182,17 +184,26 @@ def _measured(
         if settings.through == "file":
             with _reader(str(clip), lines):
                 pass
-        lines.seek(0)
-        arrivals = [tuple(json.loads(line)) for line in lines]
+        arrivals = [tuple(json.loads(line)) for line in lines.read_text().splitlines()[1:]]
     return arrivals, meter.report({})
 
 
 @contextmanager
-def _reader(spec: str, lines: IO[str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the reading process; it ends when what it reads ends, or shortly afterwards."""
+def _reader(spec: str, lines: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the reading process, once it has loaded all it needs; it ends when its source ends.
+
+    Raises
+    ------
+    SwapcastError
+        If it does not get ready.
+    """
     command = [sys.executable, "-m", "swapcast.bench.glass_reader", spec]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=lines) as reader:
+    with (
+        lines.open("wb") as out,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out) as reader,
+    ):
         try:
+            _wait_until_ready(reader, lines)
             yield reader
         finally:
             if reader.stdin is not None:
@@ -201,6 +212,14 @@ def _reader(spec: str, lines: IO[str]) -> Iterator["subprocess.Popen[bytes]"]:
                 reader.wait(_PATIENCE_S if spec == "-" or Path(spec).is_file() else 1.0)
             except subprocess.TimeoutExpired:
                 reader.terminate()
+
+
+def _wait_until_ready(reader: "subprocess.Popen[bytes]", lines: Path) -> None:
+    until, pause = time.monotonic() + _START_S, threading.Event()
+    while not lines.read_text().startswith(READY):
+        if reader.poll() is not None or time.monotonic() > until:
+            raise SwapcastError("the process that reads the sink does not start; see above")
+        pause.wait(0.05)
 
 
 def _sink(settings: Glass, reader: "subprocess.Popen[bytes]") -> Sink:

@@ -1,7 +1,8 @@
 """The other end of `swapcast bench glass`: reads pictures and says when which code arrived.
 
-``python -m swapcast.bench.glass_reader SOURCE`` prints a line for each picture: the code, or
-``null``, and the time at which the picture was there. ``-`` reads yuv4mpeg from standard input.
+``python -m swapcast.bench.glass_reader SOURCE`` prints ``ready``, and a line for each picture: the
+code, or ``null``, and the time at which the picture was there. ``-`` reads yuv4mpeg from standard
+input.
 """
 
 import json
@@ -16,6 +17,9 @@ from swapcast.bench.time_code import read
 from swapcast.realtime.errors import SourceError
 from swapcast.realtime.frame import Plane
 from swapcast.realtime.sources import SourceSettings, open_source
+
+READY = "ready"
+"""The first line: everything is loaded."""
 
 
 def pictures(spec: str) -> Iterator[tuple[Plane, int]]:
@@ -55,6 +59,8 @@ def yuv4mpeg(pipe: BinaryIO) -> Iterator[tuple[Plane, int]]:
 
 def main(spec: str) -> None:
     """Read until there is no more."""
+    sys.stdout.write(f"{READY}\n")
+    sys.stdout.flush()
     for luma, width in pictures(spec):
         now = time.monotonic()
         sys.stdout.write(json.dumps([read(luma, width), now]) + "\n")
