@@ -9,14 +9,17 @@ from typing import Annotated
 import cv2
 import tyro
 
-from swapcast.models.head_render import open_maker
+from swapcast.models.head_render import Maker, open_maker
 from swapcast.models.pair_reverse import Photographs
-from swapcast.models.pair_sets import Catalogue, Village, agree, contact_sheet, write_set
+from swapcast.models.pair_sets import Catalogue, Drawer, Village, agree, contact_sheet, write_set
 from swapcast.models.pairs import Pairs
 from swapcast.models.people import CHOSEN, held_out, keep_all, open_common, tiles
 from swapcast.models.people_mix import People
+from swapcast.models.performance_clips import Track, follow_all, read_track, write_track
 
 _SHOWN = 32
+_EVERY = 4
+"""Of so many frames of a clip, one is looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,8 @@ class Render:
     """Folder with faces_ai, head3d and models."""
     people: Path | None = None
     """Folder for the people found in the pictures; OUT/people if not given."""
+    clips: Path | None = None
+    """Clips of one person each, to take movements of the face from; found once, kept beside OUT."""
     pictures: int = 400
     """People are found in so many pictures at most, the clearest first."""
     count: int = 500
@@ -57,17 +62,26 @@ def render(settings: Render) -> None:
     numbers = [name for name in kept if (name in spared) == settings.held_out]
     chosen = agree(settings.out, Catalogue(settings.seed, tuple(sorted(numbers))))
     people = People(open_common(maker.head), folder, chosen.numbers, chosen.seed)
-    kind = Photographs if settings.reverse else Village
-    write_set(
-        lambda number: kind(people, settings.data, number),
-        chosen.seed,
-        settings.count,
-        settings.out,
-    )
+    track = None if settings.clips is None else movements(maker, settings.clips, settings.out)
+
+    def village(number: int) -> Drawer:
+        if settings.reverse:
+            return Photographs(people, settings.data, number)
+        return Village(people, settings.data, number, track)
+
+    write_set(village, chosen.seed, settings.count, settings.out)
     pairs = Pairs(settings.out)
     shown = contact_sheet([pairs.read([k]) for k in range(min(_SHOWN, len(pairs)))])
     cv2.imwrite(str(settings.out / "sheet.png"), shown[..., ::-1])
     sys.stdout.write(f"{len(pairs)} pairs in {settings.out}; look at sheet.png\n")
+
+
+def movements(maker: Maker, clips: Path, out: Path) -> Track:
+    """Return what people do in a folder of clips, from ``out``/track.npz if that is there."""
+    path = out / "track.npz"
+    if not path.is_file():
+        write_track(path, follow_all(maker, clips, _EVERY))
+    return read_track(path)
 
 
 def faces_command(args: Sequence[str]) -> None:

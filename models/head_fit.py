@@ -245,6 +245,7 @@ def fit_head(
     Parameters
     ----------
     head : the family of heads
+        One without ``identity`` is somebody's own: only pose and movements are found.
     landmarks : float32 [n, 2]
         (x, y) in the picture's pixels; the first 68 are the landmarks.
     vertices : int32 [n], optional
@@ -256,16 +257,17 @@ def fit_head(
     camera = Camera(1.6 * size[0], (size[0] / 2, size[1] / 2))
     chosen = head.landmarks if vertices is None else vertices
     problem = _Problem(head, chosen, landmarks.astype(np.float64), camera, eyes)
-    start = np.zeros(6 + SHAPES + len(head.names))
+    shapes = len(head.identity[:SHAPES])
+    start = np.zeros(6 + shapes + len(head.names))
     start[5] = camera.focal * 9 / eyes
     start[3:5] = (landmarks.mean(0) - camera.centre) / camera.focal * start[5]
     pose = least_squares(lambda p: problem.residuals(np.r_[p, start[6:]]), start[:6], x_scale="jac")
     start[:6] = pose.x
-    start[6 + SHAPES :] = 0.01
-    low = np.r_[np.full(6, -np.inf), np.full(SHAPES, -3), np.zeros(len(head.names))]
+    start[6 + shapes :] = 0.01
+    low = np.r_[np.full(6, -np.inf), np.full(shapes, -3), np.zeros(len(head.names))]
     most = [0.02 if name.startswith(CRUTCHES) else 1 for name in head.names]
-    high = np.r_[np.full(6, np.inf), np.full(SHAPES, 3), most]
-    scale = np.r_[np.full(3, 0.1), 2, 2, 10, np.ones(SHAPES), np.full(len(head.names), 0.3)]
+    high = np.r_[np.full(6, np.inf), np.full(shapes, 3), most]
+    scale = np.r_[np.full(3, 0.1), 2, 2, 10, np.ones(shapes), np.full(len(head.names), 0.3)]
     found = least_squares(
         problem.residuals, start, problem.jacobian, (low, high), x_scale=scale, max_nfev=40
     ).x
@@ -274,8 +276,8 @@ def fit_head(
     return Fit(
         camera,
         Pose(float(found[0]), float(found[1]), float(found[2]), place),
-        found[6 : 6 + SHAPES].astype(np.float32),
-        found[6 + SHAPES :].astype(np.float32),
+        found[6 : 6 + shapes].astype(np.float32),
+        found[6 + shapes :].astype(np.float32),
         float(distance.mean() / eyes),
     )
 
@@ -294,7 +296,7 @@ class _Problem:
         weight[:17], weight[17:27], weight[27:36], weight[36:68] = 0.3, 0.7, 1.0, 1.5
         self._weight = weight[:, None] * 30 / eyes
         self._prior = np.r_[
-            np.full(SHAPES, 0.18),
+            np.full(len(head.identity[:SHAPES]), 0.18),
             [0.9 if name.startswith("eyeWide") else 0.45 for name in head.names],
         ]
 

@@ -15,12 +15,14 @@ from swapcast.models.head_light import Light
 from swapcast.models.landmarks_covers import cover, hand, texture
 from swapcast.models.pairs import COVERED, CROP, MARGIN, SELF, SIDE, VIEW, VIEWS, Batch
 from swapcast.models.performance import Limits, face_of_chance, pose_of_chance
+from swapcast.models.performance_clips import Track
 from swapcast.models.render_sets import backdrop, light_of_chance, middle
 
 Bytes = NDArray[np.uint8]
 
 _LIMITS = Limits(np.radians(48), np.radians(26), np.radians(25))
 _VIEW_LIMITS = Limits(np.radians(25), np.radians(12), np.radians(8))
+_FROM_CLIPS = 0.5
 _ONE_IN = 8
 """One performance in so many is covered."""
 
@@ -36,12 +38,24 @@ class Take:
 
 
 def take_of_chance(
-    rng: np.random.Generator, body: Person, rooms: Sequence[Image], limits: Limits, side: int
+    rng: np.random.Generator,
+    body: Person,
+    rooms: Sequence[Image],
+    limits: Limits,
+    side: int,
+    track: Track | None = None,
 ) -> Take:
-    """Return a performance before a camera that is near or far, under any light."""
+    """Return a performance before a camera that is near or far, under any light.
+
+    Parameters
+    ----------
+    track : movements that people made, which half of the performances are taken from
+    """
     focal = float(np.exp(rng.uniform(np.log(1.1), np.log(3.5)))) * SIDE
     place = np.array([*rng.normal(0, 0.5, 2), focal * 6.2 / 70], np.float32)
     strengths, gaze = face_of_chance(body.head, rng, body.fit.strengths, 0.9)
+    if track is not None and rng.random() < _FROM_CLIPS:
+        strengths = track.strengths[int(rng.integers(len(track.strengths)))].copy()
     strengths[strengths < 0.01] = 0
     act = Act(pose_of_chance(rng, limits, middle(body), place), strengths, gaze)
     camera = Camera(focal, (SIDE / 2 - 0.5, SIDE / 2 - 0.5))
@@ -80,6 +94,7 @@ def draw_pairs(
     bodies: Sequence[Person],
     people: Sequence[int],
     rooms: Sequence[Image],
+    track: Track | None = None,
 ) -> list[Batch]:
     """Draw one performance with several faces on one head: each with each is a pair.
 
@@ -90,13 +105,14 @@ def draw_pairs(
     ----------
     bodies : of one head, from `swapcast.models.head_swap.put_on`
     people : their numbers
+    track : movements to take performances from
 
     Returns
     -------
     list of Batch
         n (n - 1) pairs and one of the first with itself, one batch each.
     """
-    take = take_of_chance(rng, bodies[0], rooms, _LIMITS, SIDE)
+    take = take_of_chance(rng, bodies[0], rooms, _LIMITS, SIDE, track)
     crop = crop_of(bodies[0], take, "dfl_whole_face", CROP, MARGIN)
     drawn = draw_faces(bodies, take.act, take.camera, take.light, take.background, crop=crop)
     covered, images = np.zeros((SIDE, SIDE), np.float32), [one.image for one in drawn]

@@ -16,6 +16,7 @@ from swapcast.models.head_swap import put_on
 from swapcast.models.pair_scenes import draw_pairs, draw_views, top_is_shown
 from swapcast.models.pairs import Batch, Writer, write_views
 from swapcast.models.people_mix import MIXED, VILLAGE, People
+from swapcast.models.performance_clips import Track
 from swapcast.models.render_sets import read_tile
 
 SHARD = 500
@@ -31,8 +32,8 @@ _ROOM = 256
 class Village:
     """People who are drawn together: heads from a pool of pictures, faces of these and mixtures."""
 
-    def __init__(self, people: People, data: Path, number: int) -> None:
-        self.people, self.number = people, number
+    def __init__(self, people: People, data: Path, number: int, track: Track | None = None) -> None:
+        self.people, self.number, self._track = people, number, track
         self.pool = people.pool(number)
         self.bodies = [name for name in self.pool if top_is_shown(people.person(name))]
         if not self.bodies:
