@@ -14,6 +14,7 @@ from swapcast.realtime.analyser import Analyser, FaceAnalyser, open_analyser
 from swapcast.realtime.audio import SoundLine, advised_delay_ms
 from swapcast.realtime.badge import Badge
 from swapcast.realtime.check import face_check
+from swapcast.realtime.check_ahead import CheckAhead
 from swapcast.realtime.clip import Clip
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.consent import Use, uses_of
@@ -208,7 +209,7 @@ def open_faces(
     swap = FaceSwap(
         first,
         Compositor(todays_payload(), _badge(settings), find_look(settings.look)),
-        face_check(),
+        stack.enter_context(CheckAhead(face_check())),
         meter,
         who=open_who(settings, store, meter, stack, detached=detached),
         mode=settings.guard,

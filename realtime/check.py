@@ -1,7 +1,7 @@
 """The check that every frame passes before it leaves: it looks for faces that nobody swapped."""
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from swapcast.export.runners import open_runner
 from swapcast.realtime.detector import Detection, Detector, detector
@@ -42,6 +42,14 @@ class Check(Protocol):
             If it could not be looked at.
         """
         ...
+
+
+@runtime_checkable
+class Begins(Protocol):
+    """A check that can search a frame before its answer is asked for."""
+
+    def begin(self, frame: Frame) -> None:
+        """Search ``frame``; returns at once."""
 
 
 class FaceCheck:

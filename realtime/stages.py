@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from swapcast.kernels.geometry import crop_affine, invert, transform
-from swapcast.realtime.check import Check
+from swapcast.realtime.check import Begins, Check
 from swapcast.realtime.compositor import Compositor, Paste
 from swapcast.realtime.detector import Detection
 from swapcast.realtime.errors import ModelError
@@ -95,6 +95,8 @@ class FaceSwap:
         if (frame.width, frame.height) != self._size:
             self._size = (frame.width, frame.height)
             self._guard.forget()
+        if isinstance(self._check, Begins):
+            self._check.begin(frame)
         roles = self._who(frame, faces or (), self._guard)
         pastes: list[Paste] = []
         swapped: list[Face] = []
