@@ -83,6 +83,7 @@ class Photographs:
 
     def __init__(self, people: People, data: Path, number: int) -> None:
         self._people, self.number = people, number
+        self._views: dict[int, Image] = {}
         names = people.pool(number)
         self.rooms = [empty_room(people.person(n), read_tile(data, n)) for n in names]
         self._shots: list[tuple[str, Take, Affine]] = []
@@ -133,8 +134,10 @@ class Photographs:
 
     def views(self, number: int, seed: int) -> Image:
         """Draw the person of a photograph, uint8 [4, 112, 112, 3] RGB."""
-        rng = np.random.default_rng([seed, number, 4])
-        return draw_views(rng, self._people.person(f"{number:04d}"), self.rooms)
+        if number not in self._views:
+            rng = np.random.default_rng([seed, number, 4])
+            self._views[number] = draw_views(rng, self._people.person(f"{number:04d}"), self.rooms)
+        return self._views[number]
 
     def write(self, seed: int, shard: int, count: int, out: Path) -> None:
         """Draw one shard of photographs with faces on them, and views of the people in them."""

@@ -34,6 +34,7 @@ class Village:
 
     def __init__(self, people: People, data: Path, number: int, track: Track | None = None) -> None:
         self.people, self.number, self._track = people, number, track
+        self._views: dict[int, Image] = {}
         self.pool = people.pool(number)
         self.bodies = [name for name in self.pool if top_is_shown(people.person(name))]
         if not self.bodies:
@@ -63,6 +64,11 @@ class Village:
 
     def views(self, number: int, seed: int) -> Image:
         """Draw somebody with a head of their own, uint8 [4, 112, 112, 3] RGB."""
+        if number not in self._views:
+            self._views[number] = self._draw_views(number, seed)
+        return self._views[number]
+
+    def _draw_views(self, number: int, seed: int) -> Image:
         person = self.people.person(self.people.parents(number)[0])
         if number >= MIXED:
             if not top_is_shown(person):
