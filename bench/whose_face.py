@@ -21,6 +21,7 @@ from swapcast.bench.annotations import TrueFace, true_faces
 from swapcast.bench.judge import Judge
 from swapcast.bench.timing import metadata
 from swapcast.bench.whose_clips import Case, cases
+from swapcast.export.runners import Provider
 from swapcast.realtime.analyser import Analyser
 from swapcast.realtime.check import face_check
 from swapcast.realtime.clip import Clip
@@ -51,6 +52,8 @@ class WhoseFace:
     """Folder with clips, faces_ai and models."""
     threshold: float = 0.37
     """Of the judge: where it tells people apart."""
+    provider: Provider = "cpu"
+    """What computes the judge."""
     face: str = "demo"
     live: bool = False
     """Look for faces, and recognise them, beside the frames, at the clip's own speed."""
@@ -99,7 +102,9 @@ def main(settings: WhoseFace) -> None:
     cv2.setNumThreads(1)
     models = settings.data / "models"
     judge = Judge(
-        models / "openvino_omz/face-reidentification-retail-0095.onnx", "cpu", settings.threshold
+        models / "openvino_omz/face-reidentification-retail-0095.onnx",
+        settings.provider,
+        settings.threshold,
     )
     rows = []
     tiles = settings.data / "faces_ai/tiles"

@@ -148,7 +148,8 @@ class Guard:
         settled = [head(face.box) for face in (*failed, *unknown)]
         settled += self._leave(strangers, unknown)
         bare = [hit for hit in bare if not any(same_place(hit.box, box) for box in settled)]
-        doubted = self._doubt(bare, others, swapped, look, worn, confirmed=confirmed)
+        known = (*failed, *unknown, *strangers)
+        doubted = self._doubt(bare, others, swapped, known, look, worn, confirmed=confirmed)
         self._follow_lost(swapped, failed, doubted)
         undecided = sum(one.verdict == "undecided" for one in doubted) + len(unknown)
         faces = [one for one in doubted if one.verdict == "face"]
@@ -192,6 +193,7 @@ class Guard:
         hits: Sequence[Detection],
         others: Sequence[Face],
         swapped: Sequence[Face],
+        known: Sequence[Face],
         look: LookAt,
         worn: Worn,
         *,
@@ -211,10 +213,18 @@ class Guard:
             suspect = self._suspect(hit.box)
             here.append(suspect)
             suspect.hit = hit
-            settled = suspect.verdict in ("nothing", "stranger") and suspect.age < _AGAIN
-            if looks and not settled:
+            if suspect.belongs not in {face.track for face in known}:
+                suspect.belongs = None
+            decided = suspect.verdict in ("nothing", "stranger") or suspect.belongs is not None
+            if looks and not (decided and suspect.age < _AGAIN):
                 looks -= 1
-                suspect.learn(self._likely(hit, look(hit), swapped, worn))
+                seen = look(hit)
+                suspect.belongs = _part_of(known, hit, seen)
+                if suspect.belongs is None:
+                    suspect.learn(self._likely(hit, seen, swapped, worn))
+                else:
+                    suspect.age = 0
+        here = [suspect for suspect in here if suspect.belongs is None]
         for suspect in here:
             suspect.beside = suspect.beside + 1 if confirmed else 0
             if suspect.beside >= SOON and suspect.verdict != "nothing" and self._strangers:
@@ -261,3 +271,14 @@ class Guard:
             found = any(centre_inside(face.box, lost.region) for face in swapped)
             if track in here or (found and lost.clean) or lost.clean > _CLEAN:
                 del self._lost[track]
+
+
+def _part_of(known: Sequence[Face], hit: Detection, seen: Landmarks) -> int | None:
+    """Return the track of the face on which a hit lies and at which a closer look ended."""
+    own = five_points(seen.points)
+    for face in known:
+        size = float(np.sqrt(np.prod(np.maximum(face.box[2:] - face.box[:2], 1))))
+        off = float(np.hypot(*(face.points - own).T).mean())
+        if off < _CLOSE * size and seen.presence >= _SURE:
+            return face.track if centre_inside(hit.box, head(face.box)) else None
+    return None

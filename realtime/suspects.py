@@ -30,6 +30,8 @@ class Suspect:
     """Frames since the verdict."""
     unseen: int = 0
     """Frames since it was there."""
+    belongs: int | None = None
+    """Track of a face of which it is known already what to do, if this is only a part of it."""
     hit: Detection | None = None
     """What the check saw last, if it was the check that saw it."""
 

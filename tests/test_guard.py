@@ -288,3 +288,21 @@ def test_a_stranger_who_is_doubted_again_is_covered_at_once():
     judge(guard, **sights, presence=0.99, strangers=[face(300, 100, track=2)])
     verdict = judge(guard, **sights, presence=0.99, unknown=[face(300, 100, track=2)])
     assert covered(verdict, box(300, 100))
+
+
+def test_a_chin_of_a_stranger_is_a_part_of_the_stranger_only_while_they_are_there():
+    guard = settled(strangers=False)
+    stranger, chin = face(300, 100, track=2), hit(330, 160, size=30)
+    landmarks = np.zeros((68, 2), np.float32)
+    eyes, nose, mouth = stranger.points[:2], stranger.points[2], stranger.points[3:]
+    landmarks[36:42], landmarks[42:48], landmarks[30] = eyes[0], eyes[1], nose
+    landmarks[48], landmarks[54] = mouth
+    sees = {"swapped": [face(100, 100)], "hits": [hit(100, 100), chin]}
+
+    def judged(**known):
+        place = looks(0.99, landmarks)
+        return guard(sees["swapped"], (), (), sees["hits"], place, **known)
+
+    assert judged(strangers=[stranger]).regions == ()
+    assert judged(strangers=[stranger]).regions == ()
+    assert covered(judged(), chin.box)
