@@ -95,6 +95,6 @@ def _plain(camera: Levels, swapped: Levels, mask: Floats) -> Callable[[], object
     def blend() -> Levels:
         share = mask[..., None]
         mixed = share * swapped.astype(np.float32) + (1 - share) * camera.astype(np.float32)
-        return np.clip(mixed, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(mixed, 0, 255), np.uint8)
 
     return blend
