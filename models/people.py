@@ -220,7 +220,7 @@ def open_person(common: Common, path: Path) -> Person:
             pose=pose,
             **{name: kept[name] for name in _SHEET},
         )
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+    except (KeyError, OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a kept person: {error}; delete it") from error
     shape = common.head.shape(fit.shape)
     still = common.head.move(shape, fit.strengths)[sheet.bound]

@@ -1,5 +1,6 @@
 """What people do in clips: pose and movements of the face, frame by frame."""
 
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,5 +119,5 @@ def read_track(path: Path) -> Track:
     try:
         with path.open("rb") as raw, np.load(raw) as file:
             return Track(file["strengths"], file["turns"], tuple(file["clips"].tolist()))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a track of performances: {error}") from error

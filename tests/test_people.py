@@ -52,9 +52,10 @@ def test_kept_people_come_back(common, folder):
     assert found.fit.pose == wanted.fit.pose
 
 
-def test_a_damaged_person_is_named(common, folder, tmp_path):
+@pytest.mark.parametrize("kept", [0, 5000])
+def test_a_damaged_person_is_named(common, folder, tmp_path, kept):
     path = tmp_path / "0001.npz"
-    path.write_bytes((folder / "0001.npz").read_bytes()[:5000])
+    path.write_bytes((folder / "0001.npz").read_bytes()[:kept])
     with pytest.raises(ValueError, match=r"0001.npz is not a kept person.*delete it"):
         open_person(common, path)
 
