@@ -26,7 +26,8 @@ from swapcast.export.to_onnx import halve_weights, to_proto
 from swapcast.models.architectures import load_model
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from swapcast.models.pairs import VIEW
-from swapcast.models.student import Baked, Modulated, Student
+from swapcast.models.student import Baked, Student
+from swapcast.models.student_layers import Modulated, Place
 from swapcast.models.training import CHECKPOINT
 
 BASE, READER, PROOF = "student.onnx", "portraits.onnx", "student.parity.json"
@@ -68,26 +69,26 @@ def export_student(run: Path, *, identities: int = 3) -> StudentFiles:
     for _ in range(identities):
         view = torch.rand(1, 3, VIEW, VIEW, generator=random)
         with torch.no_grad():
-            vector = student.portraits(view)
-        reports.append(compare_baked(student, base, vector))
+            read = student.portraits(view)
+        reports.append(compare_baked(student, base, read))
     if not all(report.passed for report in reports):
         worst = max(d.largest for report in reports for d in report.differences)
         raise ParityError(f"a baked student differs from the trained one by up to {worst:.2g}")
     return StudentFiles(base, _reader(student, checkpoint), tuple(reports))
 
 
-def compare_baked(student: Student, base: bytes, vector: torch.Tensor) -> ParityReport:
-    """Hold what is baked of the base file against the trained network, as it modulates.
+def compare_baked(student: Student, base: bytes, read: torch.Tensor) -> ParityReport:
+    """Hold what is baked of the base file against the trained network, as it is told.
 
     Parameters
     ----------
     student : the trained network
     base : the file
-    vector : float32 [1, length]
+    read : float32 [1, m], what the portrait reader gives
     """
     return check_parity(
-        _Told(student, vector),
-        bake(base, vector[0].numpy()),
+        _Told(student, read),
+        bake(base, read[0].numpy()),
         ["face", "mask"],
         size=student.size,
         precision="fp16",
@@ -95,38 +96,55 @@ def compare_baked(student: Student, base: bytes, vector: torch.Tensor) -> Parity
     )
 
 
-def bake(base: bytes, vector: NDArray[np.float32]) -> bytes:
+def bake(base: bytes, read: NDArray[np.float32]) -> bytes:
     """Bake a face with the `onnx` package: the live product's numpy has this as its twin.
 
     Parameters
     ----------
     base : a base network's file
-    vector : float32 [length]
+    read : float32 [m]
     """
     proto = onnx.load_model_from_string(base)
     arrays = {w.name: w for w in proto.graph.initializer}
-    for name in [name for name in arrays if name.endswith(".style.weight")]:
-        stem = name.removesuffix(".style.weight")
-        style = numpy_helper.to_array(arrays[name]).astype(np.float32) @ vector
-        scale, shift = np.split(style + numpy_helper.to_array(arrays[f"{stem}.style.bias"]), 2)
-        for part, by, more in (("weight", scale[:, None, None, None], 0), ("bias", scale, shift)):
-            key = f"{stem}.conv.{part}"
-            key = key if key in arrays else f"{key}.half"
-            old = numpy_helper.to_array(arrays[key])
-            new = (old.astype(np.float32) * (1 + by) + more).astype(old.dtype)
-            arrays[key].CopyFrom(numpy_helper.from_array(new, key))
+    (about,) = (json.loads(p.value) for p in proto.metadata_props if p.key == "swapcast")
+    vector, maps = np.split(read, [about["length"]])
+    looks = maps.reshape(about["map"])
+
+    def read_array(name: str) -> NDArray[np.float32]:
+        found = arrays[name] if name in arrays else arrays[f"{name}.half"]
+        return np.asarray(numpy_helper.to_array(found), np.float32)
+
+    def write_array(name: str, values: NDArray[np.float32]) -> None:
+        key = name if name in arrays else f"{name}.half"
+        kind = numpy_helper.to_array(arrays[key]).dtype
+        arrays[key].CopyFrom(numpy_helper.from_array(values.astype(kind), key))
+
+    for name in list(arrays):
+        stem, _, part = name.rpartition(".style.weight")
+        if stem and not part:
+            style = read_array(name) @ vector + read_array(f"{stem}.style.bias")
+            scale, shift = np.split(style, 2)
+            weight, bias = f"{stem}.conv.weight", f"{stem}.conv.bias"
+            write_array(weight, read_array(weight) * (1 + scale)[:, None, None, None])
+            write_array(bias, read_array(bias) * (1 + scale) + shift)
+        stem, _, part = name.rpartition(".paint.weight")
+        if stem and not part:
+            added = read_array(f"{stem}.baked")
+            step = looks.shape[-1] // added.shape[-1]
+            cells = torch.pixel_unshuffle(torch.from_numpy(looks.copy())[None], step)[0].numpy()
+            write_array(f"{stem}.baked", np.einsum("oc,chw->ohw", read_array(name), cells)[None])
     return bytes(proto.SerializeToString())
 
 
 class _Told(nn.Module):
-    """A student that is told one vector at every call: nothing is folded."""
+    """A student that is told one identity at every call: nothing is folded."""
 
-    def __init__(self, student: Student, vector: torch.Tensor) -> None:
+    def __init__(self, student: Student, read: torch.Tensor) -> None:
         super().__init__()
-        self.student, self.vector = student, vector
+        self.student, self.read = student, read
 
     def forward(self, crop: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        made = self.student.like(crop, self.vector)
+        made = self.student.like(crop, self.read)
         return (made.face,) if made.mask is None else (made.face, made.mask)
 
 
@@ -144,20 +162,28 @@ def _base(student: Student, checkpoint: Checkpoint) -> bytes:
                 part.detach().numpy() for part in (layer.style.weight, layer.style.bias)
             )
             weight = weight * student.generator.spread
-            proto.graph.initializer.append(
-                numpy_helper.from_array(weight.astype(np.float16), f"{name}.style.weight")
+            proto.graph.initializer.extend(
+                [
+                    numpy_helper.from_array(weight.astype(np.float16), f"{name}.style.weight"),
+                    numpy_helper.from_array(bias.astype(np.float32), f"{name}.style.bias"),
+                ]
             )
-            proto.graph.initializer.append(
-                numpy_helper.from_array(bias.astype(np.float32), f"{name}.style.bias")
-            )
-    more = {"template": TEMPLATE, "length": student.settings.vector}
+        elif isinstance(layer, Place):
+            paint = layer.paint.weight.detach().numpy()[:, :, 0, 0].astype(np.float16)
+            proto.graph.initializer.append(numpy_helper.from_array(paint, f"{name}.paint.weight"))
+    side, settings = student.size // 4, student.settings
+    more = {
+        "template": TEMPLATE,
+        "length": settings.vector,
+        "map": [settings.channels, side, side],
+    }
     return _told(proto, "student", student.size, checkpoint, more)
 
 
 def _reader(student: Student, checkpoint: Checkpoint) -> bytes:
     proto = to_proto(student.portraits, {"portrait": torch.zeros(1, 3, VIEW, VIEW)}, ["vector"])
     halve_weights(proto)
-    more = {"template": VIEW_TEMPLATE, "length": student.settings.vector}
+    more = {"template": VIEW_TEMPLATE}
     return _told(proto, "embedder", VIEW, checkpoint, more)
 
 

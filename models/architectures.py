@@ -15,7 +15,8 @@ from swapcast.models.shared_autoencoder import (
     SharedAutoencoder,
 )
 from swapcast.models.simswap import SimSwap, SimSwapSettings
-from swapcast.models.student import Student, StudentSettings
+from swapcast.models.student import Student
+from swapcast.models.student_settings import StudentSettings
 from swapcast.models.swap_model import Learner, ModelSettings
 
 
@@ -80,7 +81,9 @@ READY: Mapping[str, Preset] = {
         "The compact live student: any identity from portraits, 224 pixels; learns from pairs.",
         StudentSettings(),
         {
-            "augmentation": Augmentation(colour=0.12, blur=0.2, noise=0.03, codec=0.3),
+            "augmentation": Augmentation(
+                turn=4, shift=0.02, colour=0.12, blur=0.2, noise=0.03, codec=0.3
+            ),
             "batch": (8,),
             "rate": 1e-3,
             "warm_up": 200,

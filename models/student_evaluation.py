@@ -88,7 +88,10 @@ def _vectors(student: Student, feed: PairFeed, part: Sequence[int], all_views: b
         views = torch.from_numpy(np.array(feed.views(index))).permute(0, 3, 1, 2) / 255
         with torch.no_grad():
             rows.append(student.portraits(views if all_views else views[:1]).mean(0))
-    return torch.nn.functional.normalize(torch.stack(rows), dim=1)
+    read = torch.stack(rows)
+    length = student.settings.vector
+    direction = torch.nn.functional.normalize(read[:, :length], dim=1)
+    return torch.cat([direction, read[:, length:]], 1)
 
 
 def _swapped(batch: PairBatch) -> list[int]:

@@ -121,8 +121,8 @@ def of_one_person(portraits: Sequence[Portrait], embed: FaceEmbedder, say: Say) 
     return [portraits[index] for index in kept]
 
 
-def mean_vector(portraits: Sequence[Portrait], reader: bytes) -> Vector:
-    """Read each portrait's vector and return their mean direction, of length 1.
+def mean_vector(portraits: Sequence[Portrait], reader: bytes, length: int) -> Vector:
+    """Read each portrait's vector and return their mean; the first ``length`` are of length 1.
 
     Raises
     ------
@@ -135,8 +135,9 @@ def mean_vector(portraits: Sequence[Portrait], reader: bytes) -> Vector:
             vectors = [read(portrait.frame, portrait.points) for portrait in portraits]
     except RunnerError as error:
         raise ModelError(f"the portrait reader: {error}") from error
-    mean: NDArray[np.float32] = np.mean(vectors, 0)
-    return (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
+    mean: NDArray[np.float32] = np.mean(vectors, 0, dtype=np.float32)
+    mean[:length] /= max(float(np.linalg.norm(mean[:length])), 1e-9)
+    return mean
 
 
 def make_face(
@@ -169,7 +170,7 @@ def make_face(
     check_name(name)
     files = open_student(student)
     portraits = of_one_person(find_portraits(paths, say), face_embedder(), say)
-    vector = mean_vector(portraits, files.reader)
+    vector = mean_vector(portraits, files.reader, files.base.length)
     try:
         find_base(files.base.sha256)
     except ModelError:

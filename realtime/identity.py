@@ -28,7 +28,7 @@ FORMAT = 2
 PURPOSE = "face pack 2"
 _NETWORK, _VECTOR, _PICTURE = "swapper.onnx", "vector.f32", "thumbnail.jpg"
 _OF_NETWORK = {"identity.json": 1 << 20, _NETWORK: 2 << 30, _PICTURE: 8 << 20}  # bytes
-_OF_VECTOR = {"identity.json": 1 << 20, _VECTOR: 1 << 16, _PICTURE: 8 << 20}
+_OF_VECTOR = {"identity.json": 1 << 20, _VECTOR: 1 << 20, _PICTURE: 8 << 20}
 _ABOUT = {"format", "name", "consent", "made", "sha256", "public_key", "signature"}
 
 

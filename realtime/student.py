@@ -1,17 +1,21 @@
 """The compact student's shared base network, and the faces that are baked from it.
 
-A base network makes nobody: a face adds a vector that says who it is. At load the vector's scale
-and shift of every channel are folded into the convolutions, in numpy, and what runs is plain
-convolutions that know one face. See `swapcast.models.student` for the network.
+A base network makes nobody: a face adds a vector that says who it is, and a map of what it looks
+like. At load the vector's scale and shift of every channel are folded into the convolutions, and
+the map into constants that are added, in numpy; what runs is plain convolutions that know one
+face. See `swapcast.models.student` for the network.
 
 In the file, the weights of the convolution ``X`` are ``X.conv.weight`` [out, in, 3, 3] (with
 ``.half`` behind it if kept as float16) and ``X.conv.bias`` [out]; what turns a vector into its
 channels' scale and shift are ``X.style.weight`` [2 out, length] and ``X.style.bias`` [2 out], which
-the graph does not use. The metadata ``swapcast`` name ``size``, ``template`` and ``length``.
+the graph does not use. Nor does it use ``X.paint.weight`` [out, channels · k²], which turns the
+map, k×k places at a time, into the constant ``X.baked`` [1, out, h, h]. The metadata ``swapcast``
+name ``size``, ``template``, ``length`` (of the vector) and ``map`` (its shape [channels, k h, k h]).
 """
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -31,10 +35,10 @@ BUNDLED = "student.onnx"
 READER = "portraits.onnx"
 """Reads vectors from portraits; a network that `swapcast.realtime.embedding` runs."""
 
-_STYLE = ".style.weight"
+_STYLE, _PAINT = ".style.weight", ".paint.weight"
 
 Vector = NDArray[np.float32]
-"""float32 [length], of length 1."""
+"""float32 [length + map]: a direction, of length 1, and behind it the map."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,18 @@ class Base:
             raise ModelError("no base network: it does not say what it is") from error
         return dict(about)
 
+    @property
+    def length(self) -> int:
+        """Of the direction, at the beginning of a vector."""
+        return int(self.about["length"])
+
+    @property
+    def map_shape(self) -> tuple[int, ...]:
+        """Of the map behind it: channels, rows, columns."""
+        return tuple(map(int, self.about.get("map", (0, 1, 1))))
+
     def bake(self, vector: Vector) -> bytes:
-        """Return the network of one face: plain convolutions.
+        """Return the network of one face: plain convolutions, and constants that are added.
 
         Every convolution's weights are multiplied by 1 + scale, channel by channel of what it
         gives; its biases too, and the shift is added.
@@ -76,24 +90,42 @@ class Base:
         ModelError
             If the vector is not of the base's length, or the base lacks a part.
         """
-        length = int(self.about["length"])
-        if vector.shape != (length,) or not np.isfinite(vector).all():
+        wanted = self.length + math.prod(self.map_shape)
+        if vector.shape != (wanted,) or not np.isfinite(vector).all():
             raise ModelError(
-                f"the face has {vector.size} numbers, its base network wants {length} finite ones; "
+                f"the face has {vector.size} numbers, its base network wants {wanted} finite ones; "
                 "make the face anew"
             )
         weights, baked = find_weights(self.network), bytearray(self.network)
-        names = [name.removesuffix(_STYLE) for name in weights if name.endswith(_STYLE)]
-        for name in names:
-            style = [self._part(weights, name + end) for end in (_STYLE, ".style.bias")]
-            scale, shift = np.split(
-                style[0].read(baked) @ vector.astype(np.float32) + style[1].read(baked), 2
-            )
-            conv = self._part(weights, f"{name}.conv.weight")
-            bias = self._part(weights, f"{name}.conv.bias")
-            conv.write(baked, conv.read(baked) * (1 + scale)[:, None, None, None])
-            bias.write(baked, bias.read(baked) * (1 + scale) + shift)
+        direction, look = np.split(vector.astype(np.float32), [self.length])
+        for name in weights:
+            if name.endswith(_STYLE):
+                self._fold(weights, baked, name.removesuffix(_STYLE), direction)
+            elif name.endswith(_PAINT):
+                self._paint(weights, baked, name.removesuffix(_PAINT), look)
         return bytes(baked)
+
+    def _fold(
+        self, weights: dict[str, Weight], baked: bytearray, name: str, direction: Vector
+    ) -> None:
+        """Scale and shift one convolution."""
+        by, more = (self._part(weights, name + end) for end in (_STYLE, ".style.bias"))
+        scale, shift = np.split(by.read(baked) @ direction + more.read(baked), 2)
+        conv = self._part(weights, f"{name}.conv.weight")
+        bias = self._part(weights, f"{name}.conv.bias")
+        conv.write(baked, conv.read(baked) * (1 + scale)[:, None, None, None])
+        bias.write(baked, bias.read(baked) * (1 + scale) + shift)
+
+    def _paint(self, weights: dict[str, Weight], baked: bytearray, name: str, look: Vector) -> None:
+        """Turn the map into one constant; k×k places side by side are one place's channels."""
+        constant = self._part(weights, f"{name}.baked")
+        channels, rows, _ = self.map_shape
+        side = constant.shape[-1]
+        k = rows // side
+        cells = look.reshape(channels, side, k, side, k).transpose(0, 2, 4, 1, 3)
+        paint = self._part(weights, name + _PAINT).read(baked)
+        added = paint @ cells.reshape(channels * k * k, side * side)
+        constant.write(baked, added.reshape(constant.shape))
 
     @staticmethod
     def _part(weights: dict[str, Weight], name: str) -> Weight:
