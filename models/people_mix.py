@@ -21,10 +21,15 @@ VILLAGE = 400
 POOL = 40
 """Pictures in a pool: few enough to be held in memory, for opening one takes a while."""
 _MELANIN = np.array([-0.35, -0.62, -0.9], np.float32)
+_AROUND = 40
+"""Texels around a face that its tone at the border is taken from."""
 _ONE_BEARD = 0.8
 """How often mouth, chin and cheeks are of one picture."""
 _CHEEKS = np.s_[150:300, 140:372]
 _BLOOD = np.array([0.05, -0.25, -0.2], np.float32)
+
+
+Box = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,11 @@ class People:
         self.parent = lru_cache(64)(self._open)
         self._regions = find_regions(common.head)
         self.borders = find_borders(common.head)
+        rows, columns = self.borders.box
+        self._face_box = (
+            slice(max(rows.start - _AROUND, 0), rows.stop + _AROUND),
+            slice(max(columns.start - _AROUND, 0), columns.stop + _AROUND),
+        )
 
     @property
     def head(self) -> Head:
@@ -107,17 +117,21 @@ class People:
         low = low + _MELANIN * rng.normal(0, 0.3) + _BLOOD * rng.normal(0, 0.35)
         middle = low[MIDDLE].mean()
         low = low + (np.clip(middle, np.log(0.02), np.log(0.55)) - middle)
-        picked = [parents[int(rng.integers(len(parents)))] for _ in self._regions]
+        picked = [parents[int(rng.integers(len(parents)))] for _ in range(4)]
         if rng.random() < _ONE_BEARD:
             picked[-1] = picked[-2]
-        detail, known = np.zeros((SIDE, SIDE, 3), np.float32), np.zeros((SIDE, SIDE), np.float32)
-        for region, parent in zip(self._regions, picked, strict=True):
-            detail += region[..., None] * parent.detail
-            known += region * parent.person.skin.shares[..., 0]
-        texture = np.exp(_enlarge(np.asarray(low, np.float32)) + detail * rng.uniform(0.5, 1.1))
+        *inner, rest = picked
+        detail, known = rest.detail.copy(), rest.person.skin.shares[..., 0].copy()
+        for (share, box), parent in zip(self._regions, inner, strict=True):
+            if parent is not rest:
+                detail[box] += share[..., None] * (parent.detail[box] - detail[box])
+                known[box] += share * (parent.person.skin.shares[box][..., 0] - known[box])
+        texture, face = rest.person.skin.texture.copy(), self._face_box
+        logs = _enlarge(np.asarray(low, np.float32))[face]
+        logs += detail[face] * np.float32(rng.uniform(0.5, 1.1))
+        np.minimum(np.exp(logs), 0.95, out=texture[face])
         shape = self._shape(parents, rng)
         eyes = picked[0].person.skin.colours[:2] * np.exp(rng.normal(0, [[0.25], [0.05]]))
-        texture = np.minimum(texture, 0.95).astype(np.float32)
         return Face(number, shape, texture, known, coarse(texture), eyes.astype(np.float32))
 
     def _shape(self, parents: Sequence[_Parent], rng: np.random.Generator) -> Floats:
@@ -134,12 +148,13 @@ def _enlarge(low: Floats) -> Floats:
     return np.asarray(cv2.resize(low, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def find_regions(head: Head) -> list[Floats]:
-    """Return where eyes and brows, nose, mouth and chin, and all else are: they add up to 1.
+def find_regions(head: Head) -> list[tuple[Floats, Box]]:
+    """Return where eyes and brows, nose, and mouth and chin are; all else is one more region.
 
     Returns
     -------
-    list of float32 [512, 512]
+    list of (float32 [h, w], rows and columns)
+        The share of each region, 0…1, in its part of a texture of 512 pixels.
     """
     place = landmarks_in_texture(head) * (SIDE - 1) / 1023
     groups = (place[17:27], place[36:48]), (place[27:36],), (place[48:60], place[6:11] - [0, 8])
@@ -151,5 +166,9 @@ def find_regions(head: Head) -> list[Floats]:
         drawn = cv2.dilate(drawn, np.ones((21, 21), np.uint8))
         masks.append(cv2.GaussianBlur(drawn.astype(np.float32), (0, 0), 14))
     total = np.maximum(sum(masks), 1)
-    inner = [np.asarray(mask / total, np.float32) for mask in masks]
-    return [*inner, np.asarray(1 - sum(inner), np.float32)]
+    found = []
+    for mask in masks:
+        rows, columns = (np.flatnonzero((mask > 1e-3).any(axis)) for axis in (1, 0))
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        found.append((np.asarray((mask / total)[box], np.float32), box))
+    return found
