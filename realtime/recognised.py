@@ -32,7 +32,7 @@ ALARM = 0.9
 """Of one look, from which a stranger is doubted again."""
 GONE = -0.3
 """Mean up to which somebody who was recognised is doubted again: profiles look like nobody."""
-BESIDE = 0.6
+BESIDE = 0.5
 """How much more alike somebody else must be who wears the swap, so that a face in between is a
 stranger's after all, and one that is alike as well is covered: it may be a mirror, or a brother."""
 
