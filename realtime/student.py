@@ -9,8 +9,8 @@ In the file, the weights of the convolution ``X`` are ``X.conv.weight`` [out, in
 ``.half`` behind it if kept as float16) and ``X.conv.bias`` [out]; what turns a vector into its
 channels' scale and shift are ``X.style.weight`` [2 out, length] and ``X.style.bias`` [2 out], which
 the graph does not use. Nor does it use ``X.paint.weight`` [out, channels · k²], which turns the
-map, k×k places at a time, into the constant ``X.baked`` [1, out, h, h]. The metadata ``swapcast``
-name ``size``, ``template``, ``length`` (of the vector) and ``map`` (its shape [channels, k h, k h]).
+map, k×k places at once, into the constant ``X.baked`` [1, out, h, h]. The metadata ``swapcast``
+name ``size``, ``template``, ``length`` (of the vector), ``map`` (its shape [channels, k h, k h]).
 """
 
 import hashlib
