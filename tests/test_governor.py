@@ -1,13 +1,17 @@
 """Where the machine is too slow the loop does less, and takes it back when it can."""
 
+import threading
+
 import numpy as np
 import pytest
 
+from swapcast.realtime.assembly import run_live
 from swapcast.realtime.detector import Detection
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.governor import Governor
 from swapcast.realtime.landmarks import Landmarks
 from swapcast.realtime.meter import Meter
+from swapcast.realtime.settings import Live
 from swapcast.realtime.stillness import MOST, Stillness
 from swapcast.realtime.synthetic import Synthetic
 from swapcast.realtime.tracker import Tracker
@@ -151,3 +155,25 @@ def test_after_a_failure_nothing_from_before_is_shown():
     still.restart()
     still()
     assert (swapper.calls, swapper.restarts) == (4, 1)
+
+
+def test_a_live_run_reports_what_was_left_out_and_what_computes():
+    said = []
+    report = run_live(
+        Live(source="synthetic", width=320, height=240, sink=("null",), seconds=2.0),
+        threading.Event(),
+        said.append,
+    )
+    assert report["governor"]["changes"] >= 0
+    assert report["still"]["calls"] == report["faces"]["swapped"] > 0
+    assert report["still"]["skipped"] <= report["still"]["calls"] * MOST / (MOST + 1)
+    assert any(line.startswith("provider ") for line in said)
+    off = run_live(
+        Live(
+            source="synthetic", width=320, height=240, sink=("null",), seconds=0.5,
+            governor=False, skip_still=False, provider="cpu",
+        ),
+        threading.Event(),
+        said.append,
+    )  # fmt: skip
+    assert not {"governor", "still"} & set(off)
