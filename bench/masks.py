@@ -27,7 +27,7 @@ from swapcast.realtime.errors import ModelError, SettingError
 from swapcast.realtime.face_store import face_store
 from swapcast.realtime.frame import Affine, Colour, Face, Frame
 from swapcast.realtime.look import Look
-from swapcast.realtime.skin import RULES, PersonSkin
+from swapcast.realtime.skin import RULES, SHOWN, PersonSkin
 from swapcast.realtime.swapper import Swapper
 from swapcast.realtime.tone import TO_LEVELS
 from swapcast.realtime.worn import Worn
@@ -192,8 +192,8 @@ def _skins(tiles: Sequence[Path], count: int) -> Iterator[dict[str, Any]]:
                 "skin": model,
                 "tone": tone,
                 "n": len(own),
-                "true": round(float((skin >= 0.5).mean()), 3),
-                "false": round(float((other >= 0.5).mean()), 3),
+                "true": round(float((skin >= 0.75).mean()), 3),
+                "false": round(float((other >= 0.75).mean()), 3),
                 "area": round(_area(skin, other), 3),
             }
 
@@ -216,7 +216,7 @@ def _portrait(picture: Image) -> _Portrait | None:
     person = PersonSkin()
     person.learn(levels, landmarks)
     likeness["adaptive"] = np.empty((_SIDE, _SIDE), np.float32)
-    person.likeness(levels, likeness["adaptive"])
+    person.likeness(levels, likeness["adaptive"], (0.0, 2 * sum(SHOWN)))  # 0.75: half of a mask
     skin, other = _truth(landmarks)
     return _Portrait(_tone(crop, skin), likeness, skin, other)
 

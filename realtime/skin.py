@@ -19,9 +19,12 @@ RULES: Mapping[str, Callable[[Levels, Plane], None]] = MappingProxyType(
 )
 """Published rules, which know no person."""
 
+SHOWN, SURE = (10.0, 24.0), (4.0, 9.0)
+"""Squared deviations up to which a pixel is skin, and from which it is none: for masks, and for
+statistics."""
+
 _RATE = 0.1  # of the way to what is seen now, each frame
 _FLOOR = np.array([20.0, 3.0, 3.0]) ** 2  # variances that skin has at least: shading, and noise
-_MASK, _TRUST = (10.0, 24.0), (4.0, 9.0)  # squared deviations within which is skin, and surely so
 _STRANGE = 30.0  # squared deviations of a patch's mean that is no skin any more: a hand, hair
 _LONGEST = 10  # frames without skin after which the model is learnt anew
 
@@ -74,7 +77,7 @@ class PersonSkin:
         self._model[:3] = self._person[:3]
         self._model[3:] = self._person[9:15]
 
-    def likeness(self, levels: Levels, out: Plane, *, sure: bool = False) -> None:
+    def likeness(self, levels: Levels, out: Plane, within: tuple[float, float] = SHOWN) -> None:
         """Say how much each pixel looks like this person's skin.
 
         Parameters
@@ -82,13 +85,13 @@ class PersonSkin:
         levels : float32 [3, n, n], Y, U, V
         out : float32 [n, n], 0…1
             Overwritten; 1 while the person is not known.
-        sure : bool
-            Only what is skin beyond doubt, for statistics.
+        within : two floats
+            Squared deviations up to which it is 1, and from which it is 0.
         """
         if not self.known:
             out.fill(1.0)
             return
-        skin_likeness(levels, self._model, *(_TRUST if sure else _MASK), out)
+        skin_likeness(levels, self._model, *within, out)
 
 
 def _patches(landmarks: Points) -> tuple[NDArray[np.float64], int]:

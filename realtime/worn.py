@@ -13,7 +13,7 @@ from swapcast.realtime.detail import Detail
 from swapcast.realtime.frame import Points
 from swapcast.realtime.look import Look, Overlay
 from swapcast.realtime.masks import FaceMask
-from swapcast.realtime.skin import Levels, PersonSkin, Plane
+from swapcast.realtime.skin import SURE, Levels, PersonSkin, Plane
 from swapcast.realtime.tone import TO_LEVELS, Crop, Tone
 
 _BLOCK = 2  # times smaller are the levels that are compared
@@ -107,7 +107,7 @@ class Worn:
         mask = self.mask(look, landmarks, predicted, buffers)
         sure_part(self._all, mask, _SURE, _BLOCK, self._inside)
         self.skin.learn(self._true, (landmarks / _BLOCK).astype(np.float32))
-        self.skin.likeness(self._true, self._likeness, sure=True)
+        self.skin.likeness(self._true, self._likeness, SURE)
         np.multiply(self._likeness, self._inside, out=self._trust)
         self.tone.look(self._true, self._made, self._trust, self._inside)
         self.mask.narrow(look, self._true, self.skin, landmarks, mask)
