@@ -18,7 +18,7 @@ import cv2
 import tyro
 
 from swapcast.bench.annotations import TrueFace, true_faces
-from swapcast.bench.judge import Judge
+from swapcast.bench.judge import CLOSE, Judge
 from swapcast.bench.timing import metadata
 from swapcast.bench.whose_clips import Case, cases
 from swapcast.export.runners import Provider
@@ -40,8 +40,6 @@ from swapcast.realtime.references import reference_vectors
 from swapcast.realtime.stages import FaceSwap
 from swapcast.realtime.swapper import Swapper
 from swapcast.realtime.who import Roles
-
-_UNTOUCHED = 0.1  # of `Judge.leaks`: the mark alone moves the pixels by less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +136,7 @@ def _run(case: Case, settings: WhoseFace, judge: Judge) -> dict[str, Any]:
                 who, role = case.person(*true.points.mean(0)), noted.at(true)
                 undecided[who] += role == "unknown"
                 mine = who == case.enrolled
-                shown = "left" if apart < _UNTOUCHED else "changed"
+                shown = "left" if apart < CLOSE else "changed"
                 seen["enrolled" if mine else "others"][f"{role}, {shown}"] += 1
                 wrong = leaks if mine else role == "swapped"
                 if wrong or (not mine and shown != "left"):

@@ -59,6 +59,13 @@ class _Known:
     """Frame in which it was there last."""
     looked: int = -1000
     """Frame in which it was asked about last."""
+    worn: bool = False
+    """Whether it has worn the person's swap."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is being looked at and was not yet looked at often enough."""
+        return self.who == UNKNOWN and self.looked >= 0 and len(self.likeness) < _LEAST
 
     @property
     def mean(self) -> Floats:
@@ -73,7 +80,7 @@ class _Known:
         alarm = self.who == STRANGER and likeness.max() >= ALARM
         gone = self.who >= 0 and len(self.likeness) == _MOST and mean[self.who] <= GONE
         if alarm or gone:
-            self.who, self.likeness = UNKNOWN, [likeness]
+            self.who, self.likeness, self.worn = UNKNOWN, [likeness], False
         elif self.who == UNKNOWN and len(self.likeness) >= _LEAST:
             if mean[best] >= SAME:
                 self.who = best
@@ -200,13 +207,16 @@ class Recognised:
         here = [self._known[face.track] for face in faces]
         best = {who: max(one.mean[who] for one in here if one.who == who)
                 for who in {one.who for one in here} - {STRANGER, UNKNOWN}}  # fmt: skip
+        pending = any(one.pending for one in here)  # somebody may be more alike still
         for face, known in zip(faces, here, strict=True):
             who = known.who
+            early = pending and not known.worn and len(known.likeness) < _MOST
             if who == STRANGER:
                 strangers.append(face)
-            elif who == UNKNOWN or known.mean[who] < best[who] - BESIDE:
+            elif who == UNKNOWN or early or known.mean[who] < best[who] - BESIDE:
                 unknown.append(face)
             else:
+                known.worn = True
                 wearers.append((face, self._swappers[who]))
         self._waiting = self._waiting and not wearers
         if self._waiting:

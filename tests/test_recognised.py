@@ -100,6 +100,16 @@ def test_of_two_who_are_alike_only_the_one_who_is_more_alike_wears_the_face(fram
     assert told[-1] == {1: "covered", 2: "face 0"}
 
 
+def test_who_is_alike_waits_until_everybody_was_looked_at(frame):
+    brother = (0.6 * ANNA + 0.8 * CARL).astype(np.float32)
+    places = {f"at{k * 100 + 24}": brother if k < 5 else BERT for k in range(9)}
+    sees = Sees(**places, at924=ANNA)
+    crowd = [face(k, 100 * k) for k in range(10)]
+    told = after(who(sees, ANNA), frame, crowd, 12)
+    assert not any(one[k] == "face 0" for one in told for k in range(9))
+    assert told[-1] == {k: "covered" if k < 5 else "left" for k in range(9)} | {9: "face 0"}
+
+
 def test_one_look_that_resembles_the_performer_covers_a_stranger_again(frame):
     sees = Sees(at24=BERT)
     recognised = who(sees, ANNA)
