@@ -79,7 +79,7 @@ READY: Mapping[str, Preset] = {
     ),
     "student": Preset(
         "The compact live student: any identity from portraits, 224 pixels; learns from pairs.",
-        StudentSettings(),
+        StudentSettings(channels=8),
         {
             "augmentation": Augmentation(
                 turn=4, shift=0.02, colour=0.12, blur=0.2, noise=0.03, codec=0.3

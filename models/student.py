@@ -106,7 +106,8 @@ class Student(PairModel):
     def players(self) -> Mapping[str, Sequence[nn.Module]]:
         """Let generator and portrait reader learn as one; the recogniser learns no more."""
         reader = self.portraits
-        learned = [reader.stem, reader.layers, reader.mix, reader.look]
+        learned = [reader.stem, reader.layers, reader.mix]
+        learned += [] if reader.look is None else [reader.look]
         return {"student": [self.generator, *learned]}
 
     def begin(self) -> None:

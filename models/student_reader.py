@@ -47,13 +47,19 @@ class Portraits(nn.Module):
         a, b, c = settings.portrait
         self.settings = settings
         act = nn.LeakyReLU(SLOPE)
-        self.stem = nn.Sequential(
-            nn.PixelUnshuffle(2),
-            *(nn.Conv2d(12, a // 2, 3, padding=1), act),
-            *(nn.Conv2d(a // 2, a // 2, 3, padding=1), act),
-        )
+        self.stem: nn.Module = nn.Identity()
+        self.look: nn.Conv2d | None = None
+        first: tuple[nn.Module, ...] = (nn.PixelUnshuffle(4), nn.Conv2d(48, a, 3, padding=1), act)
+        if settings.channels:
+            self.stem = nn.Sequential(
+                nn.PixelUnshuffle(2),
+                *(nn.Conv2d(12, a // 2, 3, padding=1), act),
+                *(nn.Conv2d(a // 2, a // 2, 3, padding=1), act),
+            )
+            self.look = nn.Conv2d(a // 2, settings.channels, 1)
+            first = (nn.Conv2d(a // 2, a, 3, stride=2, padding=1), act)
         self.layers = nn.Sequential(
-            *(nn.Conv2d(a // 2, a, 3, stride=2, padding=1), act),
+            *first,
             *(nn.Conv2d(a, b, 3, stride=2, padding=1), act),
             *(nn.Conv2d(b, b, 3, padding=1), act),
             *(nn.Conv2d(b, c, 3, stride=2, padding=1), act),
@@ -62,8 +68,7 @@ class Portraits(nn.Module):
             nn.Flatten(),
             nn.Linear(32 * (VIEW // 16) ** 2, settings.vector),
         )
-        self.look = nn.Conv2d(a // 2, max(1, settings.channels), 1)
-        for layer in (*self.stem, *self.layers, self.look):
+        for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, a=SLOPE)
         self.register_buffer("grid", _grid(settings.size // 4), persistent=False)
@@ -93,7 +98,7 @@ class Portraits(nn.Module):
                 known = self.recogniser(views)
             read.append(known * math.sqrt(known.shape[1]))
         vector = F.normalize(self.mix(torch.cat(read, 1)).float(), dim=1)
-        if not self.settings.channels:
+        if self.look is None:
             return vector
         grid = self.grid.expand(len(views), -1, -1, -1)
         look = F.grid_sample(self.look(fine).float(), grid, align_corners=False)

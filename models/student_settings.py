@@ -18,9 +18,9 @@ class StudentSettings(ModelSettings):
     """Residual blocks of the decoder at each of these sizes."""
     vector: int = 128
     """Numbers that say who somebody is."""
-    channels: int = 8
+    channels: int = 0
     """Of the map that says what the face looks like, place by place, at a quarter of the crop's
-    side; 0: none."""
+    side; 0: there is none."""
     portrait: tuple[int, ...] = (64, 128, 192)
     """Channels of `Portraits` at a quarter, an eighth and a sixteenth of the portrait's side."""
     recogniser: str = ""

@@ -14,7 +14,7 @@ from swapcast.export.runners import open_runner
 from swapcast.export.student import bake, export_student
 from swapcast.export.to_onnx import export
 from swapcast.kernels.geometry import TEMPLATES
-from swapcast.models.architectures import load_model
+from swapcast.models.architectures import READY, load_model
 from swapcast.models.augmentation import Augmentation
 from swapcast.models.checkpoint import CheckpointError, read_checkpoint
 from swapcast.models.embedder import Embedder, EmbedderSettings, write_embedder
@@ -159,6 +159,15 @@ def test_another_vector_is_another_face(files):
     assert np.abs(made[0] - made[1]).mean() > 1e-3
 
 
+def test_a_student_may_do_without_a_map(pairs, tmp_path):
+    """Then a pack holds the direction alone."""
+    model = dataclasses.replace(TINY, channels=0)
+    train(settings_for(pairs, tmp_path / "run", model=model))
+    files = export_student(tmp_path / "run", identities=1)
+    assert all(report.passed for report in files.parity)
+    assert len(Base(files.base).bake(np.ones(8, np.float32))) == len(files.base)
+
+
 def test_it_is_no_swapper_of_named_identities(run):
     with pytest.raises(CheckpointError, match="swapcast face add"):
         export(run, "a")
@@ -195,7 +204,7 @@ def test_a_folder_without_pairs_is_said(tmp_path):
 
 def test_the_published_form_is_small_enough():
     """The bars: 4 million parameters and 3 GFLOP (two a multiply and add) once it is baked."""
-    student = Student(settings=StudentSettings()).eval()
+    student = Student(settings=READY["student"].settings).eval()
     counted = []
 
     def count(layer, inputs, output):
