@@ -83,6 +83,17 @@ def test_live_a_second_face_is_found_by_the_other_thread():
     assert not [thread for thread in threading.enumerate() if thread.name == "detect"]
 
 
+@pytest.mark.parametrize("detached", [False, True])
+def test_a_face_that_somebody_else_found_is_followed(detached):
+    sees = drawn_face.Sees()
+    with analyser(sees, lambda frame: sees.detect(frame)[:1], detached=detached) as analyse:
+        sees.faces = [drawn_face.placed(150, 150), drawn_face.placed(450, 150)]
+        assert [len(analyse(drawn_face.frame(number))) for number in range(12)] == [1] * 12
+        analyse.suggest(sees.detect(drawn_face.frame(12)))
+        shown = [len(analyse(drawn_face.frame(number))) for number in range(12, 20)]
+    assert shown[-1] == 2
+
+
 def test_live_a_slow_search_keeps_no_frame_waiting():
     sees = drawn_face.Sees(faces=[drawn_face.placed(300, 150)])
     go_on = threading.Event()

@@ -12,7 +12,7 @@ from swapcast.realtime.landmarks import Landmarks
 from swapcast.realtime.meter import Meter
 from swapcast.realtime.stages import FaceSwap
 from swapcast.realtime.synthetic import Synthetic
-from swapcast.realtime.who import Everybody, Largest
+from swapcast.realtime.who import Everybody, Largest, Roles
 
 
 class Green:
@@ -176,6 +176,41 @@ def test_a_face_that_only_the_check_sees_is_covered():
     (frame,) = frames()
     done = stage()(frame, ())
     assert (done.swapped, done.guarded + done.undecided) == (0, 2)
+
+
+def test_a_face_that_only_the_check_sees_is_suggested_to_the_analyser_once_it_is_one():
+    suggested = []
+    swap = stage(suggest=suggested.append)
+    for frame in frames(8):
+        swap(frame, ())
+    (found, *_) = suggested[-1]
+    assert np.allclose(found.points, face_in(frame).points, atol=1)
+    suggested.clear()
+    for frame in frames(4):
+        swap(frame, (face_in(frame),))
+    assert not suggested
+
+
+def test_a_recognised_stranger_stays_as_they_are_beside_the_performer():
+    check = Knows()
+
+    class Known:
+        """Knows who is who by the track."""
+
+        doubts = False
+
+        def __call__(self, frame, faces, guard):
+            wearers = tuple((one, 0) for one in faces if one.track == 1)
+            return Roles(wearers, strangers=tuple(one for one in faces if one.track == 2))
+
+    swap = stage(check=check, who=Known())
+    for frame in frames(4):
+        stranger = face_in(frame, track=2, shift=180, scale=0.25)
+        check.more = (stranger,)
+        done = swap(frame, (face_in(frame), stranger))
+    assert (done.swapped, done.untouched, done.guarded, done.undecided) == (1, 1, 0, 0)
+    changed = np.abs(done.pictures[None].planes[0].astype(int) - luma(frame)) > 3
+    assert not changed[inside(frame, stranger)].any()
 
 
 @pytest.mark.parametrize("what", ["check", "analyser"])
