@@ -19,6 +19,7 @@ from swapcast.realtime.face_folder import write_text
 from swapcast.realtime.identity import Identity, read_face, seal_face, write_face
 from swapcast.realtime.keys import SigningKey, read_key
 from swapcast.realtime.policy import accept_policy
+from swapcast.realtime.student import standalone
 
 MAKER = "the swapcast authors"
 
@@ -38,7 +39,7 @@ class Release:
 
 
 def release(settings: Release) -> Identity:
-    """Sign a pack with a release key, under a new record for all uses.
+    """Sign a pack with a release key, under a new record for all uses; it needs no base any more.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def release(settings: Release) -> Identity:
         maker=MAKER,
     )
     sealed = seal_face(
-        *(settings.name, record, face.network, face.thumbnail, face.made), key=key, base=face.base
+        *(settings.name, record, standalone(face), face.thumbnail, face.made), key=key
     )
     write_face(sealed, settings.pack)
     write_text(settings.keys, f"{key.public}\n")

@@ -183,6 +183,24 @@ def network_of(face: Identity) -> bytes:
     return find_base(face.base).bake(read_vector(face.network))
 
 
+def standalone(face: Identity) -> bytes:
+    """Return a swapper that needs no base: for a face that shares its base with no other.
+
+    Raises
+    ------
+    ModelError
+        If the base is not here, or the vector does not fit it.
+    """
+    network = network_of(face)
+    if not face.base:
+        return network
+    # Both words have seven letters, so everything stays in its place.
+    said = json.dumps({"kind": KIND})[1:-1].encode(), json.dumps({"kind": "swapper"})[1:-1].encode()
+    if network.count(said[0]) != 1:
+        raise ModelError("the base network does not say plainly what it is; export it anew")
+    return network.replace(*said)
+
+
 def timed_network(face: Identity) -> bytes:
     """Return what stands for a face's network where only its speed counts: the shared base.
 

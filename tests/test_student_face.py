@@ -12,12 +12,14 @@ import pytest
 from onnx import numpy_helper
 
 from swapcast.realtime.__main__ import main
+from swapcast.realtime.consent import issue_record
 from swapcast.realtime.embedding import FaceEmbedder
 from swapcast.realtime.errors import ConsentError, ModelError, SettingError, SwapcastError
 from swapcast.realtime.face_pictures import Portrait, find_portraits, of_one_person
 from swapcast.realtime.face_store import face_store
 from swapcast.realtime.frame import Colour, Frame
 from swapcast.realtime.identity import read_face, seal_face, write_face
+from swapcast.realtime.release import Release, release
 from swapcast.realtime.sources import SourceSettings, open_source
 from swapcast.realtime.student import (
     Base,
@@ -30,7 +32,7 @@ from swapcast.realtime.student import (
 )
 from swapcast.realtime.swapper import Swapper
 from swapcast.realtime.weights import find_metadata, find_weights
-from tests.made_consent import ADA, made_record
+from tests.made_consent import ACCEPTED, ADA, made_record
 from tests.made_onnx import portrait_reader, student_base, swapper_network
 from tests.test_no_face_without_consent import CLIP, refusal
 
@@ -145,6 +147,25 @@ def test_a_base_by_itself_is_nobodys_swapper():
     face = seal_face("bo", made_record(), BASE.network, b"p", {}, key=ADA)
     with pytest.raises(ModelError, match="no swapper"):
         Swapper(face, uses=["live"])
+
+
+def test_a_bundled_face_is_released_with_its_network_baked_in(home):
+    keep_base(BASE)
+    record = issue_record(
+        subject="a render", kind="fictional", statement="Rendered.", scope=("live",), key=ADA,
+        policy=ACCEPTED,
+    )  # fmt: skip
+    face = student_face((0.5, 0, -0.5, 0.125), consent=record)
+    write_face(face, home / "demo.face")
+    release(Release(pack=home / "demo.face", keys=home / "keys.txt"))
+    released = read_face(home / "demo.face")
+    assert (released.base, released.name) == ("", "demo")
+    (bases_folder() / f"{BASE.sha256}.onnx").unlink()
+    with Swapper(released, uses=["live"]) as swap:
+        swap.crop[0] = np.linspace(0, 1, 64, dtype=np.float32)
+        np.testing.assert_allclose(
+            swap()[0][0], (0.5 * swap.crop[0, 0] + 0.1) * 1.5 + 0.125, atol=2e-3
+        )
 
 
 def test_what_is_timed_for_a_face_is_the_base_that_all_share():
