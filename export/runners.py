@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "directml", "coreml"]
@@ -27,6 +28,14 @@ _ORT_NAMES = {
     "coreml": "CoreMLExecutionProvider",
 }
 
+
+_CURES: Mapping[Provider, str] = {
+    "cpu": "install onnxruntime again",
+    "cuda": "pip install 'swapcast[gpu]'",
+    "tensorrt": "pip install 'swapcast[gpu,tensorrt]'",
+    "directml": "on Windows: pip install onnxruntime-directml",
+    "coreml": "it comes with ONNX Runtime for macOS",
+}
 
 # The key of an ONNX tensor whose content lies in another file. OpenVINO would read that from the
 # folder the program happens to run in.
@@ -162,27 +171,24 @@ class _OnnxRuntime(_Closing):
         if wanted not in here:
             raise RunnerError(
                 f"provider {provider} is not in this ONNX Runtime (it has {', '.join(here)}); "
-                "install swapcast[gpu] for cuda, or choose --provider cpu"
+                f"{_CURES[provider]}, or choose --provider cpu"
             )
-        if precision not in {"auto", "fp32"}:
-            raise RunnerError(
-                f"provider {provider} computes in the network's own format, not {precision}; "
-                "choose --provider openvino for bf16"
-            )
+        settings = _settings(provider, precision)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         # Spinning workers would burn the core that the next stage needs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._network = onnxruntime.InferenceSession(model, options, providers=[wanted])
+        self._network = onnxruntime.InferenceSession(model, options, providers=[(wanted, settings)])
         if wanted not in self._network.get_providers():
             raise RunnerError(
                 f"provider {provider} did not start (its libraries are missing or too old); "
                 "mend them, or choose --provider cpu"
             )
         self.provider: str = provider
-        self.precision = "fp32" if provider == "cpu" else "as the provider chooses"
+        fixed = "fp32" if provider == "cpu" else "as the provider chooses"
+        self.precision = fixed if precision == "auto" else precision
         self.shapes = {
             value.name: tuple(d if isinstance(d, int) else 1 for d in value.shape)
             for value in self._network.get_inputs()
@@ -191,6 +197,30 @@ class _OnnxRuntime(_Closing):
 
     def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
         return list(self._network.run(None, inputs))
+
+
+def _settings(provider: Provider, precision: Arithmetic) -> dict[str, str]:
+    """Return ONNX Runtime's options of a provider for one number format.
+
+    Those of TensorRT are experimental: no run of ours has executed them yet.
+
+    Raises
+    ------
+    RunnerError
+        If the provider does not compute in it.
+    """
+    if provider == "tensorrt":
+        # Building an engine takes minutes; it is kept for later starts.
+        cache = platformdirs.user_cache_path("swapcast", appauthor=False, ensure_exists=True)
+        kept = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(cache)}
+        if precision in {"auto", "fp32", "fp16"}:
+            return kept | ({"trt_fp16_enable": "1"} if precision == "fp16" else {})
+    if precision not in {"auto", "fp32"}:
+        raise RunnerError(
+            f"provider {provider} does not compute in {precision} here; "
+            "fp16 needs tensorrt, bf16 needs openvino"
+        )
+    return {}
 
 
 class _OpenVino(_Closing):

@@ -91,10 +91,12 @@ def candidates(cores: int | None = None) -> list[Candidate]:
         precisions: tuple[Arithmetic, ...] = ("auto",)
         if provider == "openvino":
             precisions = ("fp32", "bf16")
+        elif provider == "tensorrt":
+            precisions = ("fp32", "fp16")
         if provider in {"cpu", "openvino"}:
             ways += [Candidate(provider, one, n) for one in precisions for n in threads]
         else:
-            ways.append(Candidate(provider))
+            ways += [Candidate(provider, one) for one in precisions]
     return ways
 
 

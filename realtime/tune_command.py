@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from swapcast.export.runners import RunnerError
@@ -59,7 +60,7 @@ def table(trials: Sequence[Trial], best: Trial | None = None) -> Table:
         asked = trial.precision or ("" if way.precision == "auto" else way.precision)
         threads = str(way.threads) if way.provider in {"cpu", "openvino"} else ""
         if not trial.ran:
-            made.add_row(way.provider, asked, threads, "not run", "", "", "", trial.why_not)
+            made.add_row(way.provider, asked, threads, "not run", "", "", "", escape(trial.why_not))
             continue
         made.add_row(
             *(way.provider, asked, threads),
@@ -67,6 +68,6 @@ def table(trials: Sequence[Trial], best: Trial | None = None) -> Table:
             f"{trial.median_ms:.2f} ms",
             f"{trial.p95_ms:.2f} ms",
             f"{trial.mean:.1e}",
-            "chosen" if trial is best else trial.why_not,
+            "chosen" if trial is best else escape(trial.why_not),
         )
     return made

@@ -1,9 +1,11 @@
 """What computes a network fastest is measured, held against fp32, and kept for this machine."""
 
+import io
 import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from swapcast.export.runners import RunnerError, open_runner
 from swapcast.realtime.tune import Candidate, Trial, candidates, measure, winner
@@ -26,11 +28,14 @@ def test_what_is_here_is_timed_and_what_is_not_says_why():
     assert one.precision == "fp32"
     assert one.median_ms > 0
     assert len(one.times_ms) == len(two.times_ms) >= 10
-    for absent, word in ((trt, "tensorrt"), (cuda, "cuda"), (bf16, "bf16")):
+    for absent, word in ((trt, "[gpu,tensorrt]"), (cuda, "[gpu]"), (bf16, "bf16")):
         assert not absent.ran
         assert word in absent.why_not
-    rows = table([one, trt]).columns[3].cells
-    assert list(rows)[1] == "not run"
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(table([one, trt]))
+    shown = console.export_text()
+    assert "not run" in shown
+    assert "swapcast[gpu,tensorrt]" in shown
 
 
 def test_every_provider_is_a_candidate_once_for_each_number_of_threads():
@@ -40,6 +45,7 @@ def test_every_provider_is_a_candidate_once_for_each_number_of_threads():
     }  # fmt: skip
     assert [way.threads for way in ways if way.provider == "cpu"] == [1, 2, 4]
     assert {way.precision for way in ways if way.provider == "openvino"} == {"fp32", "bf16"}
+    assert {way.precision for way in ways if way.provider == "tensorrt"} == {"fp32", "fp16"}
 
 
 def test_the_fastest_wins_if_it_is_right_and_leaves_a_core():
