@@ -17,7 +17,7 @@ from swapcast.kernels.raster import rasterise
 from swapcast.models.head import EYE, EYE_SIDES, PARTS, Floats
 from swapcast.models.head_draw import Act, Person
 from swapcast.models.head_fit import Image
-from swapcast.models.head_skin import empty
+from swapcast.models.head_skin import IRIS, empty
 from swapcast.models.head_swap import put_on
 from swapcast.models.pair_scenes import Take, crop_of, draw_in, draw_views, feature_masks
 from swapcast.models.pair_sets import empty_room
@@ -34,6 +34,10 @@ from swapcast.models.pairs import (
 from swapcast.models.people_mix import MIXED, VILLAGE, People
 from swapcast.models.render_sets import read_tile
 
+_LOOKS = np.stack(np.meshgrid(np.arange(-12, 13), np.arange(-7, 8)), -1).reshape(-1, 2) * 0.05
+"""Directions an eye may look in, radians to the picture's right and down."""
+_LEAST_SHOWN = 30
+"""Pixels of an eyeball, fewer say nothing."""
 _OWN = 0.1
 _SHARP = 0.35
 _LARGEST_ERROR = 0.03
@@ -41,7 +45,16 @@ _LEAST_WITHIN = 0.85
 
 
 def gaze_of(person: Person, picture: Image) -> tuple[float, float]:
-    """Find where the person in a picture looks: the darkest of what is seen of the eyeballs.
+    """Find where the person in a picture looks.
+
+    Of all directions not far from the camera that is taken in which a disc as large as an iris is
+    darkest against what is left and right of it, as far as the lids show both, in the two eyes
+    together. Up and down the lids' shadow says more than the iris, and the camera most.
+
+    Parameters
+    ----------
+    picture : uint8 [h, w, 3] RGB
+        The one that the person was found in.
 
     Returns
     -------
@@ -50,30 +63,30 @@ def gaze_of(person: Person, picture: Image) -> tuple[float, float]:
     """
     head, fit = person.head, person.fit
     placed = fit.pose.to_camera(head.move(person.shape, fit.strengths))
-    points = fit.camera.project(placed)
     depth, index, weights = empty(*picture.shape[:2])
-    rasterise(points, head.triangles, depth, index, weights)
-    luma = cv2.GaussianBlur(picture, (0, 0), 1.0).astype(np.float32).mean(2)
-    found = []
+    rasterise(fit.camera.project(placed), head.triangles, depth, index, weights)
+    level = np.log(cv2.GaussianBlur(picture, (0, 0), 0.8).astype(np.float32).mean(2) + 8)
+    scores = np.zeros(len(_LOOKS))
     for side in EYE_SIDES:
-        shown = (index >= 0) & (head.part[index] == PARTS.index(EYE + side))
-        rows, columns = np.nonzero(shown)
-        if len(rows) < 30:
+        rows, columns = np.nonzero((index >= 0) & (head.part[index] == PARTS.index(EYE + side)))
+        if len(rows) < _LEAST_SHOWN:
             continue
-        level = luma[rows, columns]
-        dark = np.clip(np.percentile(level, 45) - level, 0, None) ** 2 + 1e-6
-        ball = head.vertices_of(EYE + side)
-        centre, radius = (
-            (placed[ball].max(0) + placed[ball].min(0)) / 2,
-            np.ptp(placed[ball, 0]) / 2,
-        )
-        seen = np.array([np.average(columns, weights=dark), np.average(rows, weights=dark)])
-        middle = fit.camera.project(centre[None].astype(np.float32))[0, :2]
-        offset = (seen - middle) / fit.camera.focal * centre[2] / radius
-        found.append(np.arcsin(np.clip(offset, -0.6, 0.6)))
-    if not found:
-        return 0.0, 0.0
-    across, down = np.mean(found, 0)
+        ball = placed[head.vertices_of(EYE + side)]
+        centre = ((ball.max(0) + ball.min(0)) / 2).astype(np.float32)
+        radius = float(np.ptp(ball[:, 0])) / 2
+        middle = fit.camera.project(centre[None])[0, :2]
+        shown = (np.stack([columns, rows], 1) - middle) / fit.camera.focal * centre[2] / radius
+        away = np.linalg.norm(shown[None] - np.sin(_LOOKS)[:, None], axis=2) / np.sin(IRIS)
+        level_with = np.abs(shown[None, :, 1] - np.sin(_LOOKS)[:, None, 1]) < 0.2
+        iris, ring = away < 0.95, (away > 1.15) & (away < 1.9) & level_with
+        values = level[rows, columns]
+        dark = (iris * values).sum(1) / np.maximum(iris.sum(1), 1)
+        bright = (ring * values).sum(1) / np.maximum(ring.sum(1), 1)
+        enough = (iris.sum(1) > _LEAST_SHOWN / 3) & (ring.sum(1) > _LEAST_SHOWN / 3)
+        scores += np.where(enough, bright - dark, -1)
+        off = _LOOKS + centre[:2] / centre[2]  # from the camera, which most people look into
+        scores -= (0.15 * (off / [0.3, 0.12]) ** 2).sum(1)
+    across, down = _LOOKS[scores.argmax()]
     gaze = np.clip([across - fit.pose.yaw, fit.pose.pitch - down], [-0.5, -0.3], [0.5, 0.3])
     return float(gaze[0]), float(gaze[1])
 

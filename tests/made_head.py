@@ -2,6 +2,7 @@
 
 from itertools import chain
 
+import cv2
 import numpy as np
 
 from swapcast.models.head import PARTS, Head
@@ -45,8 +46,10 @@ def _grid(sign):
 
 
 def _ball(x):
-    points, triangles, uv = _grid(1)
-    return points * [0.16, 0.125, 0.14] + [x, 1.8, 6.6], triangles, uv
+    halves = [_grid(1), _grid(-1)]
+    points = np.concatenate([half[0] for half in halves]) / [7, 9, 8] * 1.12
+    triangles = np.concatenate([halves[0][1], halves[1][1] + len(halves[0][0])])
+    return points + [x, 1.8, 6.6], triangles, np.concatenate([half[2] for half in halves])
 
 
 def made_head():
@@ -108,14 +111,15 @@ def made_person(head, seed):
         np.stack([first, first + 10, first + 1], 1),
         np.stack([first + 1, first + 10, first + 11], 1),
     ]
-    picture = rng.integers(0, 256, (64, 64, 4), np.uint8)
-    picture[..., 3] = 255 * (np.hypot(*np.mgrid[-32:32, -32:32]) < 30)
+    wide = 256 + 2 * (256 // 3)  # a picture of 256 pixels and a third more on each side
+    picture = cv2.resize(rng.integers(0, 256, (64, 64, 4), np.uint8), (wide, wide))
+    picture[..., 3] = 255 * (np.hypot(*np.mgrid[-1 : 1 : wide * 1j, -1 : 1 : wide * 1j]) < 0.9)
     bound = bound_vertices(head)
     sheet = Surround(
         points=points.astype(np.float32),
         triangles=np.concatenate(cells).astype(np.int32),
         picture=picture,
-        places=np.stack([columns, rows], 1).astype(np.float32),
+        places=(np.stack([columns, rows], 1) * wide / 64).astype(np.float32),
         follow=np.ones((100, 1), np.float32),
         bound=bound,
         near=np.array([44, 45, 54, 55], np.int32),
