@@ -20,6 +20,7 @@ from swapcast.realtime.tone import FROM_LEVELS, TO_LEVELS, Crop, followed
 Spans = NDArray[np.int32]
 """int32 [4, n]: see `swapcast.kernels.membrane.outline`."""
 
+_RATE, _STEP, _JUMP = 0.05, 3.0, 10.0  # colours follow the light; the border only what they leave
 _WARM, _COLD, _EXACT = 1, 2, 3  # V-cycles; a border taken pixel by pixel is rougher
 _WIDE, _NARROW = 7.0, 2.5  # rays: the neighbours that judge a ray, and those it is averaged with
 _ODD = 6.0  # levels off its neighbours at which a ray counts half
@@ -135,7 +136,7 @@ class Border:
             self._steady = new
         else:
             off = (new - self._steady).mean(1)
-            rate = followed(off, self._last)
+            rate = followed(off, self._last, _RATE, _STEP, _JUMP)
             self._last[:] = off
             self._steady += rate * (new - self._steady)
         self._levels[:] = self._steady

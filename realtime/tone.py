@@ -173,23 +173,33 @@ class Tone:
         )
 
 
-def followed(off: Reals, before: Reals) -> float:
+def followed(
+    off: Reals,
+    before: Reals,
+    rate: float = _RATE,
+    step: float = _STEP,
+    jump: float = _JUMP,
+) -> float:
     """Say how far to go towards new statistics.
 
     Parameters
     ----------
     off, before : float64 [3], levels
         How far the new ones lie off what is kept, in this frame and in the last.
+    rate : float, 0…1
+        What is usual.
+    step, jump : float, levels
+        What is no noise any more, twice in a row in one direction, and at once.
 
     Returns
     -------
     float, 0…1
         Little for noise and flicker, which turn back; much for what goes on, or jumps.
     """
-    if float(np.abs(off).max()) > _JUMP:
+    if float(np.abs(off).max()) > jump:
         return _RATE_MOST
     on = np.where(off * before > 0, np.minimum(np.abs(off), np.abs(before)), 0.0)
-    return min(_RATE + 0.5 * max(float(on.max()) - _STEP, 0.0), _RATE_MOST)
+    return min(rate + 0.5 * max(float(on.max()) - step, 0.0), _RATE_MOST)
 
 
 def monge_kantorovich(start: Reals, goal: Reals) -> Reals:

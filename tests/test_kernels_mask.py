@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swapcast.kernels.mask import MOST_EDGES, ellipse, hull
-from swapcast.kernels.match import adjust, mean_colour
 
 EDGES = np.zeros((5, MOST_EDGES), np.float32)
 places = st.tuples(st.integers(-8, 40), st.integers(-8, 40))
@@ -59,34 +58,3 @@ def test_points_beyond_all_measure_do_no_harm():
         points = np.array([[-far, -far], [far, -1], [1, far]], np.float32)
         hull(points, 2.0, EDGES, out)
         assert np.isfinite(out).all()
-
-
-@settings(deadline=None)
-@given(seed=st.integers(0, 99), size=st.integers(1, 40))
-def test_mean_colour_is_the_weighted_mean(seed, size):
-    rng = np.random.default_rng(seed)
-    crop = rng.random((3, size, size)).astype(np.float32)
-    mask = rng.random((size, size)).astype(np.float32)
-    found = np.full(3, np.nan)
-    weight = mean_colour(crop, mask, found)
-    np.testing.assert_allclose(weight, mask.sum(dtype=np.float64), rtol=1e-5)
-    np.testing.assert_allclose(found, np.average(crop.reshape(3, -1), 1, mask.ravel()), rtol=1e-4)
-
-
-def test_an_empty_mask_has_no_colour():
-    found = np.full(3, np.nan)
-    assert mean_colour(np.ones((3, 8, 8), np.float32), np.zeros((8, 8), np.float32), found) == 0
-    assert not found.any()
-
-
-def test_adjust_scales_shifts_and_clips():
-    crop = np.linspace(0, 1, 3 * 25, dtype=np.float32).reshape(3, 5, 5)
-    gain, offset = np.array([1, 2, 0.5], np.float32), np.array([0.1, -0.5, 0], np.float32)
-    out = np.empty_like(crop)
-    crop.setflags(write=False)  # what a runner gives may be read-only
-    adjust(crop, gain, offset, out)
-    expected = np.clip(crop * gain[:, None, None] + offset[:, None, None], 0, 1)
-    np.testing.assert_allclose(out, expected, atol=1e-6)
-    crop.setflags(write=True)
-    adjust(crop, gain, offset, crop)
-    np.testing.assert_allclose(crop, expected, atol=1e-6)
