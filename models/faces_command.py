@@ -33,7 +33,7 @@ class Render:
     people: Path | None = None
     """Folder for the people found in the pictures; OUT/people if not given."""
     clips: Path | None = None
-    """Clips of one person each, to take movements of the face from; found once, kept beside OUT."""
+    """Clips of one person each, to take movements of the face from; found once, kept in OUT."""
     pictures: int = 400
     """People are found in so many pictures at most, the clearest first."""
     count: int = 500
