@@ -15,6 +15,7 @@ from rich.console import Console
 from swapcast.bench.charts import draw, wants_chart
 from swapcast.bench.timing import Result, metadata, write
 from swapcast.export.runners import RunnerError
+from swapcast.realtime.consent import uses_of
 from swapcast.realtime.errors import ModelError, SettingError
 from swapcast.realtime.face_store import face_store
 from swapcast.realtime.student import timed_network
@@ -85,7 +86,7 @@ def main(settings: Runners) -> dict[str, Any]:
 def _networks(face: str) -> Mapping[str, bytes]:
     assets = resources.files("swapcast.assets")
     return {
-        f"swapper of {Path(face).stem}": timed_network(face_store().find(face)),
+        f"swapper of {Path(face).stem}": timed_network(face_store().find(face, uses_of(["null"]))),
         "landmarks": (assets / "landmarks.onnx").read_bytes(),
         "detector": (assets / "detector.onnx").read_bytes(),
     }

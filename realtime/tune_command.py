@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from swapcast.export.runners import RunnerError
+from swapcast.realtime.consent import uses_of
 from swapcast.realtime.errors import ModelError, SettingError
 from swapcast.realtime.face_store import face_store
 from swapcast.realtime.student import timed_network
@@ -39,7 +40,7 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> Trial:
         If nothing here computes the face as it should.
     """
     settings = tyro.cli(Tune, prog="swapcast tune", args=list(argv))
-    network = timed_network(face_store().find(settings.face, ()))
+    network = timed_network(face_store().find(settings.face, uses_of(["null"])))
     say("opening the candidates")
     try:
         trials = measure(network, candidates(), seconds=settings.seconds)

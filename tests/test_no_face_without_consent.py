@@ -34,6 +34,7 @@ WITH_A_FACE = {
     "live": ["--source", "synthetic", "--sink", "null", "--seconds", "1", "--face"],
     "convert": [CLIP, "out.mp4", "--face"],
     "bench": ["loop", "--seconds", "1", "--face"],
+    "tune": ["--seconds", "0.1", "--face"],
     "face": ["show"],
     "evaluate": ["--clips", CLIP, "--judges", "none", "--gallery", "none"],
 }
