@@ -32,8 +32,8 @@ _FACTS = {
     "output": "68 points (Multi-PIE order) in pixels of the crop, presence 0..1, visibility 0..1",
 }
 _TAUGHT = (
-    "SFHQ-T2I AI-made portraits by David Beniaguev (MIT), also turned in 3D; four GRID talkers "
-    "(Cooke et al. 2006, CC BY 4.0)"
+    "SFHQ-T2I AI-made portraits by David Beniaguev (MIT), also turned in 3D and as the skin of "
+    "ICT-FaceKit heads (MIT); four GRID talkers (Cooke et al. 2006, CC BY 4.0)"
 )
 _RENDERS = "; renders of ICT-FaceKit heads (MIT) with exact points"
 _TEACHERS = "MediaPipe face mesh, Google (Apache-2.0): points; YuNet (Apache-2.0): where faces are"
