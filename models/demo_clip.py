@@ -102,6 +102,7 @@ def clip_frames(
             drawn.landmarks + np.array([LEFT, TOP], np.float32),
             drawn.visibility,
             drawn.mask,
+            drawn.put,
         )
 
 

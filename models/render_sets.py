@@ -6,7 +6,7 @@ folder holds ``faces_ai/tiles``, ``head3d`` and ``models/mediapipe_onnx``.
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +182,7 @@ def landmark_frame(person: Person, found: Sequence[Image], seed: int, number: in
     image = cv2.GaussianBlur(drawn.image, (0, 0), float(rng.uniform(0.3, 1.4))).astype(np.float32)
     image += rng.normal(0, rng.uniform(0, 9), image.shape)
     image = np.clip(image, 0, 255).astype(np.uint8)
-    return Drawn(image, drawn.landmarks, drawn.visibility, drawn.mask)
+    return replace(drawn, image=image)
 
 
 def make_identity(settings: Identity) -> None:

@@ -49,7 +49,7 @@ def _ball(x):
     halves = [_grid(1), _grid(-1)]
     points = np.concatenate([half[0] for half in halves]) / [7, 9, 8] * 1.12
     triangles = np.concatenate([halves[0][1], halves[1][1] + len(halves[0][0])])
-    return points + [x, 1.8, 6.6], triangles, np.concatenate([half[2] for half in halves])
+    return points + np.array([x, 1.8, 6.6]), triangles, np.concatenate([half[2] for half in halves])
 
 
 def made_head():

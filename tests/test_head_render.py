@@ -6,6 +6,8 @@ import pytest
 
 pytest.importorskip("scipy")
 
+from made_head import made_head, made_person
+
 from swapcast.models.head import Head, load_head
 from swapcast.models.head_draw import Act, draw
 from swapcast.models.head_fit import Camera, Fit, Pose, fit_head
@@ -13,7 +15,7 @@ from swapcast.models.head_light import estimate, lamps, patterns
 from swapcast.models.head_render import make_person, open_maker
 from swapcast.models.head_skin import fill
 from swapcast.models.performance import Limits, perform
-from swapcast.models.render_sets import identity_frame, read_tile
+from swapcast.models.render_sets import identity_frame, landmark_frame, read_tile
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +177,16 @@ def test_training_frames_depend_on_seed_and_number_only(person):
     eyes = once.landmarks[[36, 39, 42, 45]].reshape(2, 2, 2).mean(1)
     assert 45 < np.linalg.norm(eyes[0] - eyes[1]) < 90
     assert np.abs(once.landmarks.mean(0) - 128).max() < 40
+
+
+def test_frames_for_landmarks_depend_on_seed_and_number_only():
+    person = made_person(made_head(), 1)
+    room = [np.full((300, 300, 3), 120, np.uint8)]
+    once, again, other = (landmark_frame(person, room, 5, k) for k in (3, 3, 4))
+    np.testing.assert_array_equal(once.image, again.image)
+    assert not np.array_equal(once.image, other.image)
+    assert once.landmarks.shape == (68, 2)
+    assert once.mask.max() > 200
 
 
 @pytest.mark.shared

@@ -86,7 +86,9 @@ def test_the_sheet_is_sampled_as_the_slow_twin_does():
 
 def test_only_the_mouth_is_hollow():
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
-    vertices = np.concatenate([vertices, vertices + [9, 0, 0], vertices - [0, 0, 3]])
+    vertices = np.concatenate(
+        [vertices, vertices + np.array([9, 0, 0]), vertices - np.array([0, 0, 3])]
+    )
     vertices = vertices.astype(np.float32)
     triangles = np.arange(9, dtype=np.int32).reshape(3, 3)
     index = np.array([[0, 1, 2, -1]], np.int32)
