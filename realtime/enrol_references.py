@@ -11,7 +11,7 @@ from swapcast.kernels.geometry import crop_affine, five_points, invert, transfor
 from swapcast.kernels.warp import sample
 from swapcast.realtime.enrol_challenges import Moment
 from swapcast.realtime.errors import SwapcastError
-from swapcast.realtime.extract import sharpness
+from swapcast.realtime.sharpness import sharpness
 
 SIDE, TEMPLATE = 512, "ffhq_512"
 NAMES = ("front", "left", "right", "up", "down", "mouth", "smile")

@@ -3,7 +3,7 @@
 import datetime
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,9 @@ from swapcast.kernels.colour import rgb_from_yuv
 from swapcast.kernels.geometry import TEMPLATES, crop_affine, invert, transform
 from swapcast.kernels.warp import sample
 from swapcast.realtime.consent import ConsentRecord, Use, issue_record
+from swapcast.realtime.embedding import FaceEmbedder, face_embedder
 from swapcast.realtime.errors import SettingError, SourceError
+from swapcast.realtime.face_cleaning import LEFT_OUT, PAGE, clean, packed, write_page
 from swapcast.realtime.face_folder import (
     MANIFEST,
     SHEET,
@@ -31,11 +33,10 @@ from swapcast.realtime.face_folder import (
 )
 from swapcast.realtime.face_store import face_store
 from swapcast.realtime.frame import Face, Frame
-from swapcast.realtime.picture_file import picture_frame
+from swapcast.realtime.material import clips_of, read_frames
 from swapcast.realtime.policy import accept_policy
+from swapcast.realtime.sharpness import drop_blurred, sharpness
 from swapcast.realtime.training_consent import consent_record
-
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 Analyse = Callable[[Frame], Sequence[Face]]
 """A `FaceAnalyser`, as far as this needs one."""
@@ -70,6 +71,8 @@ class Extract:
     """Take each n-th frame of a clip."""
     sharp: float = 0.35
     """Drop a crop less sharp than this share of its clip's median."""
+    clean: bool = True
+    """Leave out faces that look like somebody else than most of the set."""
     alike: float = 0.012
     """Drop a crop of which no sixteenth differs more than this from the one kept before, 0…1."""
 
@@ -106,6 +109,8 @@ class Extracted:
     """Dropped as less sharp than the rest of the clip."""
     skipped: int
     """Clips that the set has already."""
+    others: int = 0
+    """Left out because they look like somebody else."""
 
 
 def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
@@ -138,12 +143,18 @@ def run(argv: Sequence[str], say: Callable[[str], None]) -> None:
     out = settings.paths[-1]
     store.people.note_place(record.subject, out.resolve())
     store.log("faces extracted", record)
-    done = extract(settings, record, lambda: open_analyser("own", detached=False))
+    embed = face_embedder() if settings.clean else None
+    done = extract(settings, record, lambda: open_analyser("own", detached=False), embed=embed)
     say(
         f"{out}: kept {done.kept} faces; dropped {done.blurred} blurred, {done.alike} alike, "
         f"{done.faceless} without a face; {done.skipped} clips were there already"
     )
-    say(f"look at {out / SHEET}, delete the crops you do not want, then `swapcast train`")
+    if done.others:
+        say(f"{done.others} faces look like somebody else: they are in {out / LEFT_OUT}")
+    say(
+        f"look at {out / SHEET} and {out / PAGE}, delete the crops you do not want, "
+        "then `swapcast train`"
+    )
 
 
 def extract(
@@ -151,6 +162,7 @@ def extract(
     record: ConsentRecord,
     analyser: Callable[[], AbstractContextManager[Analyse]],
     *,
+    embed: FaceEmbedder | None = None,
     frames: Callable[[Path], Iterator[Frame]] | None = None,
     console: Console | None = None,
 ) -> Extracted:
@@ -164,6 +176,7 @@ def extract(
     record : the subject's consent, which the set carries
     analyser : opens what finds faces and their landmarks
         Opened anew for every clip and picture: no face is followed from one into the next.
+    embed : the identity network, to leave out other people; None: everybody is kept
     frames : opens a clip; None: files of any kind that can be read
     console : where the progress goes; None: standard error
 
@@ -185,7 +198,7 @@ def extract(
         "consent": record.plain(),
     }
     manifest = begin_manifest(out, about)
-    clips = [clip for path in settings.paths[:-1] for clip in _clips(path)]
+    clips = [clip for path in settings.paths[:-1] for clip in clips_of(path)]
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console or Console(stderr=True)) as progress:
         task = progress.add_task("extracting")
@@ -198,11 +211,14 @@ def extract(
             with analyser() as analyse:
                 for number, frame in enumerate((frames or read_frames)(clip)):
                     if number % settings.every == 0:
-                        _take(frame, analyse, settings, f"{key}-{number:06d}.jpg", taken, total)
+                        _take(
+                            *(frame, analyse, settings, f"{key}-{number:06d}.jpg"),
+                            *(taken, total, embed),
+                        )
                         progress.update(
                             task, description=f"{clip.name}: frame {number}, {len(taken)} faces"
                         )
-            total.blurred += _drop_blurred(out, taken, settings.sharp)
+            total.blurred += drop_blurred(out, taken, settings.sharp)
             manifest["clips"][key] = clip.name
             manifest["sources"] = sorted(set(manifest["clips"].values()))
             manifest["crops"] |= taken
@@ -210,8 +226,13 @@ def extract(
             total.kept += len(taken)
     if not manifest["crops"]:
         raise SourceError(f"no face in {', '.join(c.name for c in clips)}; is it lit and upright?")
+    others = 0 if embed is None else clean(out, manifest, embed.scale)
+    if others:
+        write_text(out / MANIFEST, json.dumps(manifest, indent=1))
     write_sheet(out, sorted(manifest["crops"]))
-    return Extracted(total.kept, total.faceless, total.alike, total.blurred, total.skipped)
+    write_page(out, manifest)
+    counts = total.kept - others, total.faceless, total.alike, total.blurred, total.skipped
+    return Extracted(*counts, others)
 
 
 @dataclass(slots=True)
@@ -224,33 +245,6 @@ class _Counts:
     last: NDArray[np.float32] = field(default_factory=lambda: np.zeros((16, 16), np.float32))
 
 
-def _clips(path: Path) -> list[Path]:
-    if not path.exists():
-        raise SourceError(f"no clip at {path}")
-    if not path.is_dir():
-        return [path]
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
-    if not found:
-        raise SourceError(f"no pictures in {path}; it has none of {', '.join(sorted(PICTURES))}")
-    return found
-
-
-def read_frames(clip: Path) -> Iterator[Frame]:
-    """Yield the frames of a clip, or the one frame that a picture is.
-
-    Raises
-    ------
-    SourceError
-        If it cannot be read.
-    """
-    if clip.suffix.lower() in PICTURES:
-        yield picture_frame(clip)
-        return
-    from swapcast.realtime.sources import SourceSettings, open_source  # noqa: PLC0415
-
-    yield from open_source(str(clip), SourceSettings()).frames()
-
-
 def _take(
     frame: Frame,
     analyse: Analyse,
@@ -258,6 +252,7 @@ def _take(
     name: str,
     taken: dict[str, Any],
     counts: _Counts,
+    embed: FaceEmbedder | None,
 ) -> None:
     faces = analyse(frame)
     if not faces:
@@ -281,37 +276,5 @@ def _take(
         "landmarks": [[round(float(x), 2), round(float(y), 2)] for x, y in points],
         "sharpness": round(sharpness(grey, points), 6),
     }
-
-
-def sharpness(grey: NDArray[np.float32], landmarks: NDArray[np.float32]) -> float:
-    """Say how sharp a face is: its fine detail as a share of its contrast.
-
-    Parameters
-    ----------
-    grey : float32 [S, S], 0…1
-    landmarks : float32 [68, 2], (x, y) in pixels of ``grey``
-
-    Returns
-    -------
-    float
-        Standard deviation of the Laplacian over that of the grey levels, within the box around
-        the landmarks, at 128 pixels a crop.
-    """
-    scale = 128 / len(grey)
-    small = cv2.resize(grey, (128, 128), interpolation=cv2.INTER_AREA)
-    left, top = np.clip(landmarks.min(0) * scale, 0, 120).astype(int)
-    right, bottom = np.clip(landmarks.max(0) * scale, (left + 8, top + 8), 128).astype(int)
-    part = np.asarray(small[top:bottom, left:right], np.float32)
-    return float(cv2.Laplacian(part, cv2.CV_32F).std() / (part.std() + 1e-3))
-
-
-def _drop_blurred(out: Path, taken: dict[str, Any], share: float) -> int:
-    if not taken:
-        return 0
-    least = share * float(np.median([crop["sharpness"] for crop in taken.values()]))
-    blurred = [name for name, crop in taken.items() if crop["sharpness"] < least]
-    for name in blurred:
-        del taken[name]
-        with suppress(FileNotFoundError):
-            (out / name).unlink()
-    return len(blurred)
+    if embed is not None:
+        taken[name]["vector"] = packed(embed(frame, face.points))

@@ -16,9 +16,10 @@ from swapcast.kernels.geometry import TEMPLATES, five_points
 from swapcast.models.faces import load_faces
 from swapcast.realtime.consent import parse_record
 from swapcast.realtime.errors import ConsentError, SettingError, SourceError
-from swapcast.realtime.extract import Extract, extract, sharpness
+from swapcast.realtime.extract import Extract, extract
 from swapcast.realtime.frame import Face, Frame
 from swapcast.realtime.picture_file import picture_frame
+from swapcast.realtime.sharpness import sharpness
 from swapcast.realtime.synthetic import Synthetic
 from tests.made_consent import made_record
 
@@ -226,3 +227,21 @@ def test_what_cannot_work_is_refused_before_anything_is_read(tmp_path: Path) -> 
             Extract(**{**fine, **changes})  # type: ignore[arg-type]
     with pytest.raises(SourceError, match="no clip at"):
         extract(Extract(**fine), RECORD, lambda: nullcontext(told))  # type: ignore[arg-type]
+
+
+class Sees:
+    """An identity network for which a few frames show somebody else."""
+
+    scale = (0.5, 0.68)
+
+    def __call__(self, frame: Frame, points: np.ndarray) -> np.ndarray:
+        return np.eye(2, dtype=np.float32)[int(frame.number in (2, 5))]
+
+
+def test_faces_of_somebody_else_are_left_out_and_shown_on_a_page(settings: Extract) -> None:
+    done = extract(settings, RECORD, lambda: nullcontext(told), embed=Sees(), frames=synthetic)
+    assert (done.kept, done.others) == (6, 2)
+    out = settings.paths[-1]
+    assert len(list((out / "left-out").glob("*.jpg"))) == 2
+    assert "6 faces kept, 2 left out" in (out / "faces.html").read_text()
+    assert load_faces("a", [out], side=256).images.shape[0] == 6

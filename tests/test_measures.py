@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from swapcast.realtime.analyser import open_analyser
-from swapcast.realtime.extract import read_frames
+from swapcast.realtime.material import read_frames
 from swapcast.realtime.measures import BlinkWatch, correlation, eye_patches, mouth_openness
 from swapcast.realtime.synthetic import Synthetic
 
