@@ -28,7 +28,7 @@ def compile_kernels(say: Callable[[str], None], package: str = "swapcast.kernels
     from rich.console import Console  # noqa: PLC0415 - for this once
     from rich.progress import track  # noqa: PLC0415
 
-    say("compiling the kernels for this processor: half a minute, this once")
+    say("compiling the kernels for this processor: about a minute, this once")
     console = Console(stderr=True)
     for name in track(names, "compiling", console=console, disable=not console.is_terminal):
         import_module(f"{package}.{name}")
