@@ -18,6 +18,7 @@ from swapcast.bench.judge import Judge, Look
 from swapcast.export.runners import Provider, open_runner
 from swapcast.realtime.analyser import Analyser
 from swapcast.realtime.check import face_check
+from swapcast.realtime.check_ahead import CheckAhead
 from swapcast.realtime.clip import Clip
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.consent import uses_of
@@ -194,7 +195,8 @@ def inject(
                 detector(open_network=network("detector")), look, look.size, detached=True, every=5
             )
         )
-        check = face_check(open_detector=network("check"), open_landmarks=network("look"))
+        search = face_check(open_detector=network("check"), open_landmarks=network("look"))
+        check = stack.enter_context(CheckAhead(search))
         whose = Everybody() if who == "all" else Largest()
         swap = FaceSwap(swapper, Compositor(), check, meter, who=whose, mode=guard)
         run(

@@ -18,6 +18,7 @@ from swapcast.bench.timing import metadata
 from swapcast.export.runners import open_runner
 from swapcast.realtime.analyser import Analyser
 from swapcast.realtime.check import face_check
+from swapcast.realtime.check_ahead import CheckAhead
 from swapcast.realtime.clip import Clip
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.consent import uses_of
@@ -194,7 +195,7 @@ def _parts(
     analyse = stack.enter_context(
         Analyser(detector(open_network=network("detector")), look, look.size, detached=True)
     )
-    check = face_check(open_detector=network("check"))
+    check = stack.enter_context(CheckAhead(face_check(open_detector=network("check"))))
     return FaceSwap(swapper, Compositor(), check, meter), analyse
 
 
