@@ -161,11 +161,20 @@ class Student(PairModel):
         read : float32 [n, m], of `Portraits`
         """
         face, mask = self.generator(crops, self.portraits.split(read))
-        return Made(face.clamp(0, 1), mask.sigmoid())
+        return Made(face.clamp(0, 1), _shown(mask))
 
     def show(self, batch: PairBatch) -> Made:
         """Make of each driver the face that its pair wants."""
         return self.like(batch.driver, self.portraits(batch.views))
+
+
+def _shown(mask: Tensor) -> Tensor:
+    """Return how much of a face shows, 0…1, for the logits of how much of it is another's.
+
+    A made face passes over into the driver's by itself, at hair and brows. Were it blended once
+    more by that share, the driver's brows would show through; so a quarter of it counts as all.
+    """
+    return (4 * mask.sigmoid()).clamp(max=1)
 
 
 class Baked(nn.Module):
@@ -194,4 +203,4 @@ class Baked(nn.Module):
         """Return face and mask, 0…1, for crop float32 [1, 3, size, size], RGB, 0…1."""
         nothing = crop.new_zeros(1, 0)
         face, mask = self.generator(crop, Identities(nothing, nothing))
-        return face.clamp(0, 1), mask.sigmoid()
+        return face.clamp(0, 1), _shown(mask)
