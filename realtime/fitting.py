@@ -11,10 +11,25 @@ _MATRIX = {"bt601": 6, "bt709": 1}  # as H.273 numbers them
 
 
 def as_frame(picture: Picture) -> av.VideoFrame:
-    """Show ``picture`` to FFmpeg where it lies, without a copy, with its colour's name on it."""
+    """Show ``picture`` to FFmpeg with its colour's name on it: where it lies, without a copy.
+
+    Only a picture whose height is no multiple of four is copied: PyAV 18 takes such a buffer for
+    two rows less, and looks for the chroma too early.
+    """
     rows = picture.data.reshape(picture.height * 3 // 2, picture.width)
-    frame = av.VideoFrame.from_numpy_buffer(rows, "yuv420p")
+    if picture.height % 4:
+        frame = _copied(picture)
+    else:
+        frame = av.VideoFrame.from_numpy_buffer(rows, "yuv420p")
     frame.colorspace, frame.color_range = tags(picture)
+    return frame
+
+
+def _copied(picture: Picture) -> av.VideoFrame:
+    frame = av.VideoFrame(picture.width, picture.height, "yuv420p")
+    for plane, ours in zip(frame.planes, picture.planes, strict=True):
+        theirs = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        theirs[: len(ours), : ours.shape[1]] = ours
     return frame
 
 

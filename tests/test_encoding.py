@@ -52,6 +52,19 @@ def test_bars_come_back_as_they_were(tmp_path, name, codec, is_codec, offline):
         assert wrong.mean() <= 1
 
 
+@pytest.mark.parametrize("height", [98, 100, 102])
+def test_any_even_height_keeps_its_colours_where_they_were(tmp_path, height):
+    with open_sink(str(tmp_path / "out.mkv"), SinkSettings(offline=True)) as sink:
+        for number in range(3):
+            sink.write(bars(height=height, at=number / 30, number=number))
+    for frame in decoded(tmp_path / "out.mkv"):
+        assert (frame.width, frame.height) == (128, height)
+        for plane, wanted in zip(frame.planes, bars(height=height).planes, strict=True):
+            rows, columns = wanted.shape
+            shown = np.frombuffer(bytes(plane), np.uint8).reshape(-1, plane.line_size)
+            assert np.abs(shown[:rows, :columns].astype(int) - wanted).max() <= 12
+
+
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webm"])
 @pytest.mark.parametrize("colour", COLOURS, ids=str)
 def test_readers_are_told_what_the_numbers_mean(tmp_path, name, colour):
