@@ -1,5 +1,7 @@
 """The network of the first swap model, and what it is told is far and near."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -24,17 +26,13 @@ def batch(value: float) -> Batch:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_size_gives_a_face_and_a_mask_between_0_and_1(name: str) -> None:
-    settings = AutoencoderSettings(**{**vars_of(PRESETS[name]), "width": 0.05})
+    settings = replace(PRESETS[name], width=0.05)
     model = SharedAutoencoder(settings=settings, identities=("a", "b", "c"))
     face, mask = model.swap(torch.rand(2, 3, settings.size, settings.size), "b")
     assert face.shape == (2, 3, settings.size, settings.size)
     assert mask is not None
     assert mask.shape == (2, 1, settings.size, settings.size)
     assert 0 <= face.min() <= face.max() <= 1
-
-
-def vars_of(settings: AutoencoderSettings) -> dict[str, object]:
-    return {name: getattr(settings, name) for name in settings.__dataclass_fields__}
 
 
 def test_the_published_network_has_the_published_layers() -> None:
