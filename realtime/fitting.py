@@ -28,7 +28,7 @@ def as_frame(picture: Picture) -> av.VideoFrame:
 def _copied(picture: Picture) -> av.VideoFrame:
     frame = av.VideoFrame(picture.width, picture.height, "yuv420p")
     for plane, ours in zip(frame.planes, picture.planes, strict=True):
-        theirs = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        theirs = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         theirs[: len(ours), : ours.shape[1]] = ours
     return frame
 
