@@ -186,6 +186,17 @@ class Detector:
                 kept.append(seen)
         return sorted(kept, key=lambda face: -face.score)
 
+    def best(self, picture: NDArray[np.float32]) -> float:
+        """Say how sure it is that there is a face anywhere in a small picture, 0…1.
+
+        Parameters
+        ----------
+        picture : float32 [1, 3, h, w]
+            RGB 0…1; sides are multiples of 32.
+        """
+        grids = self._runner({self._name: picture})
+        return float(1 / (1 + np.exp(-max(float(grid[0, 0].max()) for grid in grids))))
+
     def near(self, frame: Frame, box: NDArray[np.float32]) -> float:
         """Look at one place from near, and say how sure it is that a face fills this box, 0…1.
 
