@@ -18,6 +18,7 @@ from swapcast.realtime.places import (
     gap,
     head,
     overlap,
+    part_of,
     same_place,
 )
 from swapcast.realtime.suspects import NOTHING, SOON, Suspect
@@ -145,6 +146,8 @@ class Guard:
         """
         bare = [hit for hit in hits if not self._wears(hit, swapped, look, worn)]
         confirmed = len(bare) < len(hits)
+        wearing = [hit for hit in hits if not any(hit is one for one in bare)]
+        bare = [h for h in bare if not (any(part_of(h, one) for one in wearing) and worn(h.points))]
         settled = [head(face.box) for face in (*failed, *unknown)]
         settled += self._leave(strangers, unknown)
         bare = [hit for hit in bare if not any(same_place(hit.box, box) for box in settled)]

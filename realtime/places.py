@@ -13,6 +13,7 @@ Box = NDArray[np.float32]
 # 0.23 of its size apart at most, spread 0.86 to 1.44 times as far, and are turned by 40° at most.
 _POINTS, _SPREAD, _ALIKE, _TURN = 0.3, 1.7, 0.75, np.radians(55)
 _HAIR = 0.6  # of the landmarks' height, that detectors' boxes may reach higher
+_PART, _WITHIN = 0.6, 0.8  # of the face's area at most; of its own area at least
 _PLANE = np.array([1, 1j])  # (x, y) as one complex number
 
 
@@ -65,3 +66,11 @@ def centre_inside(box: Box, region: Box) -> bool:
 def overlap(a: Box, b: Box) -> bool:
     """Tell whether two boxes have a place in common."""
     return bool((a[:2] < b[2:]).all() and (b[:2] < a[2:]).all())
+
+
+def part_of(hit: Detection, whole: Detection) -> bool:
+    """Tell whether a hit may be a part of a face, such as its mouth: smaller, and mostly within."""
+    low, high = np.maximum(hit.box[:2], whole.box[:2]), np.minimum(hit.box[2:], whole.box[2:])
+    own, larger = (float(np.prod(one.box[2:] - one.box[:2])) for one in (hit, whole))
+    common = float(np.prod(np.maximum(high - low, 0)))
+    return own < _PART * larger and common > _WITHIN * own

@@ -149,6 +149,18 @@ def test_wallpaper_is_covered_for_a_moment_and_never_again():
     assert verdict.undecided == 0
 
 
+def test_the_mouth_of_a_confirmed_swap_is_no_face_of_its_own():
+    wearer, mouth = hit(100, 100), hit(110, 130, size=40)
+    there = {"swapped": [face(100, 100)], "presence": 0.99}
+    verdict = judge(settled(), **there, hits=[wearer, mouth])
+    assert not covered(verdict, mouth.box)
+    # A face beside it is one, and so is the mouth if the swap was not confirmed.
+    assert covered(
+        judge(settled(), **there, hits=[wearer, hit(180, 130, size=40)]), box(180, 130, 40)
+    )
+    assert covered(judge(settled(), **there, hits=[mouth]), mouth.box)
+
+
 def test_what_is_clearly_nothing_is_left_alone_at_once_unless_the_detector_is_sure():
     guard = settled()
     wearer = {"swapped": [face(100, 100)]}
