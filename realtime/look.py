@@ -54,10 +54,11 @@ class Look:
     spread: float = 0.0
     """How far the border's differences reach into the face, in sides of the crop; 0: to its middle,
     a membrane proper."""
-    detail: float = 1.0
+    detail: float = 0.5
     """How much of the camera's fine detail and grain the swap takes over where it fits, 0…1."""
-    fade_frames: int = 4
-    """Frames in which a swap that begins becomes whole, from a mosaic of the true face."""
+    fade_frames: int = 1
+    """Frames in which a swap that begins becomes whole, from a mosaic of the true face. 1: at once,
+    which shows least of it: the mosaic ends where the mask does."""
     widest: float = 65.0
     """Degrees of turning beyond which there is no swap; it fades over the 12 degrees before."""
     overlay: Overlay = "none"

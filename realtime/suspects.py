@@ -12,8 +12,6 @@ DECIDED = 5
 """Looks after which it is."""
 NOTHING, FACE = 0.35, 0.8
 """Presence below which something is nothing, and from which it is a face."""
-CLEARLY = 0.2
-"""Presence below which one look is enough: every annotated face of the test clips is above 0.6."""
 
 
 @dataclass(slots=True)
@@ -44,7 +42,7 @@ class Suspect:
             self.verdict, self.seen = "undecided", []
         self.seen = [*self.seen[1 - DECIDED :], presence]
         likely = sum(self.seen) / len(self.seen)
-        if len(self.seen) < SOON and likely >= CLEARLY:
+        if len(self.seen) < SOON:
             return
         if likely < NOTHING:
             self.verdict, self.age, self.seen = "nothing", 0, []

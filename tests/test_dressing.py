@@ -161,7 +161,7 @@ def test_the_cameras_grain_shows_on_skin_and_the_wearers_brow_does_not():
     true, made = skin_crop(TRUE, noise=6), skin_crop(TRUE, seed=1, noise=0)
     brow = np.s_[:, 40:43, 40:60]
     true[brow] = 0.1
-    worn, look = Worn(size), Look()
+    worn, look = Worn(size), Look(detail=1.0)
     for _ in range(10):
         one = dressed(worn, look, true, made)
     assert one.gate[70:80, 50:75].mean() > 0.6
@@ -236,7 +236,7 @@ def test_every_mask_can_be_shown(overlay):
 
 
 def test_a_face_appears_by_degrees_and_fades_when_it_turns_away():
-    compositor = Compositor()
+    compositor = Compositor(look=Look(fade_frames=4))
     frames = [drawn_frame(number, 402, 302) for number in range(8)]
     crop, green = np.empty((3, SIZE, SIZE), np.float32), np.zeros((3, SIZE, SIZE), np.float32)
     green[1] = 0.6

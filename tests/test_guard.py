@@ -161,15 +161,6 @@ def test_the_mouth_of_a_confirmed_swap_is_no_face_of_its_own():
     assert covered(judge(settled(), **there, hits=[mouth]), mouth.box)
 
 
-def test_what_is_clearly_nothing_is_left_alone_at_once_unless_the_detector_is_sure():
-    guard = settled()
-    wearer = {"swapped": [face(100, 100)]}
-    cloth = [hit(100, 100), hit(500, 100)]
-    assert not covered(judge(guard, **wearer, hits=cloth, presence=0.1), box(500, 100))
-    sure = [hit(100, 100), hit(500, 300, score=0.6)]
-    assert covered(judge(guard, **wearer, hits=sure, presence=0.1), box(500, 300))
-
-
 def test_wallpaper_that_turns_out_to_be_a_face_is_covered_again():
     guard = settled(strangers=False)
     there = {"swapped": [face(100, 100)], "hits": [hit(100, 100), hit(500, 100)]}
