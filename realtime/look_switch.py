@@ -81,7 +81,7 @@ class LookSwitch:
         elif pressed in _TURN:
             self._set(_TURN[pressed], not getattr(look, _TURN[pressed]))
         elif pressed == "d":
-            self._set("detail", 0.0 if look.detail else Look.detail)
+            self._set("detail", 0.0 if look.detail else Look().detail)
 
     def _set(self, field: str, value: object) -> None:
         changed: dict[str, Any] = {field: value}
