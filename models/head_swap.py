@@ -47,6 +47,9 @@ class Borders:
     """float32 [n, 1], 0…1: share of the face's shape."""
     match: Floats
     """float32 [128, 128, 1], 0…1: how much the face's skin takes the head's tone."""
+    front: Floats
+    """float32 [512, 512], 0…1: brows and what lies below them, where the head's own brows and beard
+    must not lie before the face."""
     put: Floats
     """float32 [512, 512], 0…1: everything that may change."""
     box: tuple[slice, slice]
@@ -77,12 +80,23 @@ def find_borders(head: Head) -> Borders:
         skin=_smooth(away, 4, 26),
         shape=shape,
         match=(1 - _smooth(small, 16, 90))[..., None],
+        front=_front(place),
         put=_smooth(away, 0, 24),
         box=(
             slice(int(away.any(1).argmax()), SIDE - int(away.any(1)[::-1].argmax())),
             slice(int(away.any(0).argmax()), SIDE - int(away.any(0)[::-1].argmax())),
         ),
     )
+
+
+def _front(place: Floats) -> Floats:
+    """Return how far the face's own skin, brows and beard are what is seen, float32 [512, 512]."""
+    nose = place[30]
+    brows = place[17:27] + [0, -14]
+    outline = np.concatenate([brows, (nose + 0.94 * (place[1:16] - nose))[::-1]])
+    inside = np.zeros((SIDE, SIDE), np.float32)
+    cv2.fillPoly(inside, [cv2.convexHull(np.rint(outline).astype(np.int32))], 1.0)
+    return np.asarray(cv2.GaussianBlur(inside, (0, 0), 5), np.float32)
 
 
 def _smooth(values: Floats, low: float, high: float) -> Floats:
@@ -116,15 +130,18 @@ def put_on(body: Person, face: Face, borders: Borders) -> Person:
     skin, box = body.skin, borders.box
     below, above = skin.texture, face.texture[box] * _tone(skin.texture, face, borders)
     above -= below[box]
-    above *= (borders.skin[box] * _smooth(face.known[box], 0.5, 0.95))[..., None]
+    known = np.maximum(_smooth(face.known[box], 0.5, 0.95), borders.front[box])
+    above *= (borders.skin[box] * known)[..., None]
     texture = below.copy()
     texture[box] += above
     colours = np.stack([*face.colours, skin.colours[2]]).astype(np.float32)
+    shares = skin.shares.copy()
+    shares[..., 0] = np.maximum(shares[..., 0], borders.front)
     bound = body.surround.bound
     return replace(
         body,
         shape=shape,
-        skin=Skin(texture, skin.shares, colours, skin.light),
+        skin=Skin(texture, shares, colours, skin.light),
         still=body.still + shape[bound] - own[bound],
     )
 

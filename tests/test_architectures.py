@@ -83,6 +83,7 @@ def test_the_miniatures_are_of_every_architecture():
     assert {type(preset.settings) for preset in READY.values()} == set(ARCHITECTURES)
 
 
+@pytest.mark.slow
 @ALL
 def test_it_learns(name, folders, tmp_path):
     train(settings_for(name, folders, tmp_path / "run", steps=3))
@@ -93,6 +94,7 @@ def test_it_learns(name, folders, tmp_path):
     assert after[part] < 0.9 * before[part]
 
 
+@pytest.mark.slow
 @ALL
 def test_a_resumed_run_is_the_run_that_was_never_broken(name, folders, tmp_path):
     whole = train(settings_for(name, folders, tmp_path / "whole", steps=4))
@@ -104,6 +106,7 @@ def test_a_resumed_run_is_the_run_that_was_never_broken(name, folders, tmp_path)
         torch.testing.assert_close(value, expected[key], msg=key)
 
 
+@pytest.mark.slow
 @ALL
 def test_it_is_exported_with_parity_and_swaps_a_crop(name, folders, tmp_path):
     train(settings_for(name, folders, tmp_path / "run"))
@@ -160,6 +163,7 @@ def test_faces_are_sampled_by_chance():
     assert torch.equal(made.face, again.face), "the same chance"
 
 
+@pytest.mark.slow
 def test_a_slider_changes_the_face_and_goes_through_the_export(folders, tmp_path):
     train(settings_for("fader", folders, tmp_path / "run", steps=20))
     exported = export(tmp_path / "run", "b", precision="fp32")

@@ -270,6 +270,7 @@ def test_a_line_that_nobody_takes_from_does_not_grow():
 # Live: the sound of the clip that is played
 
 
+@pytest.mark.slow
 def test_a_played_clip_stays_in_step(tmp_path):
     """A clap clip, played live through 40 ± 10 ms of work a picture, into a file."""
     clip, path = tmp_path / "clip.mp4", tmp_path / "out.mkv"
@@ -293,6 +294,7 @@ def test_a_played_clip_stays_in_step(tmp_path):
     assert np.percentile(skew, 95) <= 0.02
 
 
+@pytest.mark.slow
 def test_a_clip_that_was_held_up_is_in_step_again(tmp_path):
     """The computer slept for some seconds, in the second of three rounds of a clap clip."""
     clip, path = tmp_path / "clip.mp4", tmp_path / "out.mkv"

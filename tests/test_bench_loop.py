@@ -36,6 +36,7 @@ def test_committed_results_say_where_they_come_from(path):
     assert all((row["ratio"] is None) == (row["against"] is None) for row in timed)
 
 
+@pytest.mark.slow
 def test_the_loop_is_measured_without_a_rate(tmp_path, capsys):
     path = tmp_path / "loop.json"
     report = main(Loop(rate="unbound", size="320x180", seconds=1.5, json=path))

@@ -116,6 +116,7 @@ def test_raw_pictures_arrive_as_planes(tmp_path, form):
     assert readers() == []
 
 
+@pytest.mark.slow
 @posix
 def test_a_camera_that_hangs_and_comes_back(fake):
     fake.plug()

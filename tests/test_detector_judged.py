@@ -31,6 +31,7 @@ def demo_frames(every: int) -> list[NDArray[np.uint8]]:
         return pictures_of(clip, every)
 
 
+@pytest.mark.slow
 def test_a_face_across_the_room_is_found_where_it_is() -> None:
     """48 of 480 pixels high; the first look at a fourth of the pixels alone is too coarse."""
     find, found = detector(), []
@@ -61,6 +62,7 @@ def faceless_rate(pictures: list[NDArray[np.uint8]]) -> tuple[int, int]:
     return detected, followed
 
 
+@pytest.mark.slow
 def test_hardly_any_face_is_seen_in_drawn_clutter_and_none_is_followed() -> None:
     """Cloth, shelves, letters, balls, hands; the rate over 3,022 pictures is on the card."""
     random = np.random.default_rng(987)

@@ -234,6 +234,7 @@ def test_pictures_to_choose_by_judge_by_and_train_on_are_never_the_same() -> Non
         assert is_held_out(name) == (is_for_choosing(name) or is_for_judging(name))
 
 
+@pytest.mark.slow
 def test_faces_made_small_keep_their_place() -> None:
     face = np.concatenate([[78, 64, 178, 192, 108, 108, 148, 108], np.full(6, 128), [0.9]])
     marked = [(drawn().levels[0], face.astype(np.float32)[None])] * 20

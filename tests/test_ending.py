@@ -33,6 +33,7 @@ def until(condition, limit=60.0):
     assert condition()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_what_was_recorded_until_a_signal_plays(tmp_path, number):
     out = tmp_path / "out.mkv"
@@ -45,6 +46,7 @@ def test_what_was_recorded_until_a_signal_plays(tmp_path, number):
     assert sum(1 for _ in Clip(path=out).frames()) > 10
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_ends_the_run_with_one_clear_line(tmp_path):
     with Path("/dev/full").open("wb") as full:
         process = started(tmp_path, "--sink", "-", "--seconds", "60", stdout=full)
@@ -55,6 +57,7 @@ def test_a_disk_that_is_full_ends_the_run_with_one_clear_line(tmp_path):
     assert "Traceback" not in told
 
 
+@pytest.mark.slow
 def test_the_picture_is_covered_from_outside_while_it_runs(tmp_path):
     process = started(tmp_path, "--sink", "null", "--seconds", "120")
     sockets = tmp_path / "swapcast"

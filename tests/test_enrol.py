@@ -21,6 +21,7 @@ def enrolled(subject, kinds=KINDS, *, seconds=60.0, seed=1):
     return enrolment
 
 
+@pytest.mark.slow
 def test_who_does_all_that_is_asked_is_enrolled_with_seven_pictures():
     enrolment = enrolled(scene.Subject())
     assert enrolment.done

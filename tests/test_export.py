@@ -77,6 +77,7 @@ def exports(run: Path) -> dict[str, Exported]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_the_file_makes_the_pictures_of_the_training(
     exports: dict[str, Exported], trained: SharedAutoencoder, precision: str, tmp_path: Path
@@ -104,6 +105,7 @@ def test_the_file_makes_the_pictures_of_the_training(
     assert set(report["tolerances"]) == set(providers_here())
 
 
+@pytest.mark.slow
 def test_eight_bits_are_found_from_faces_and_judged_on_others(run: Path, tmp_path: Path) -> None:
     few = write_set(tmp_path / "few", count=8)
     with pytest.raises(QuantiseError, match="6 faces are too few"):

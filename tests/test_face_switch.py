@@ -87,6 +87,7 @@ def kept_faces():
     return store
 
 
+@pytest.mark.slow
 def test_a_running_picture_changes_its_face_and_the_log_says_so(home):
     store, said = kept_faces(), []
 
@@ -109,6 +110,7 @@ def test_a_running_picture_changes_its_face_and_the_log_says_so(home):
     assert len(started) == 2
 
 
+@pytest.mark.slow
 def test_a_recording_keeps_its_face(home, capsys):
     kept_faces()
     refused = []

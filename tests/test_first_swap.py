@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from swapcast.realtime.frame import Colour, Picture
 from swapcast.realtime.loop import Finished, run
@@ -45,6 +46,7 @@ def test_frames_that_are_only_covered_are_no_swap():
     assert first_swap(1000) == (None, None)
 
 
+@pytest.mark.slow
 def test_the_first_swap_is_the_first_one_that_a_sink_took():
     early, early_at = first_swap(0)
     late, late_at = first_swap(25)
@@ -53,6 +55,7 @@ def test_the_first_swap_is_the_first_one_that_a_sink_took():
     assert late_at - early_at > 0.4
 
 
+@pytest.mark.slow
 def test_the_report_of_a_run_counts_from_the_command(tmp_path):
     report = tmp_path / "report.json"
     live = ("live", "--source", "synthetic", "--sink", "null", "--seconds", "2")

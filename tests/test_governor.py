@@ -157,6 +157,7 @@ def test_after_a_failure_nothing_from_before_is_shown():
     assert (swapper.calls, swapper.restarts) == (4, 1)
 
 
+@pytest.mark.slow
 def test_a_live_run_reports_what_was_left_out_and_what_computes():
     said = []
     report = run_live(

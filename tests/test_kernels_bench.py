@@ -8,6 +8,7 @@ from swapcast.bench.kernels import Kernels, main
 from swapcast.bench.timing import compare
 
 
+@pytest.mark.slow
 def test_the_kernels_benchmark_writes_what_it_prints(tmp_path, capsys):
     path = tmp_path / "kernels.json"
     main(Kernels(json=path, repeats=2))

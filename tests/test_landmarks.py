@@ -172,6 +172,7 @@ def test_places_without_a_face_are_seldom_taken_for_one(shared):
     assert (np.array(said) > 0.8).mean() <= 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_a_hand_over_the_face_does_not_lose_it(shared):
     path = shared / "data" / "clips" / "pyfeat" / "WolfgangLanger_Pexels.mp4"

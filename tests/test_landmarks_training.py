@@ -145,6 +145,7 @@ def trained(tmp_path_factory, pool):
     return folder
 
 
+@pytest.mark.slow
 def test_training_stops_goes_on_and_exports_the_same_network(trained):
     from swapcast.export.landmarks import Export, export
     from swapcast.export.landmarks import trained as load
@@ -162,6 +163,7 @@ def test_training_stops_goes_on_and_exports_the_same_network(trained):
     assert visibility.shape == (2, 68)
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_an_exported_network(trained, pool, tmp_path):
     from swapcast.export.landmarks import Export, export
     from swapcast.export.landmarks import trained as load

@@ -110,6 +110,7 @@ def test_every_frame_of_a_calm_source_arrives_in_order():
     assert report["latency_ms"]["p50"] < 50
 
 
+@pytest.mark.slow
 def test_a_slow_sink_skips_frames_and_does_not_slow_the_other():
     quick, slow, meter = ListSink(), Slow(), Meter()
     run(Ticking(60, 0.03), nobody, passed_on, [quick, slow], meter, stop=threading.Event())
@@ -174,6 +175,7 @@ def test_what_the_source_raises_comes_after_its_last_frame():
     assert sink.pictures[-1].number == 4
 
 
+@pytest.mark.slow
 def test_what_a_stage_raises_again_and_again_ends_the_loop_and_releases_the_source():
     def broken(frame):
         raise ModelError("the network is damaged")
@@ -298,6 +300,7 @@ def test_while_the_analyser_is_broken_the_swap_knows_that_nobody_looked():
     assert swap.faces[0] == swap.faces[-1] == ()
 
 
+@pytest.mark.slow
 def test_a_picture_that_stands_is_covered_until_the_next_one():
     sink, meter = Watched(), Meter()
     run(
@@ -313,6 +316,7 @@ def test_a_picture_that_stands_is_covered_until_the_next_one():
     assert meter.report({})["frames"]["covered"] >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["slate", "blur"])
 def test_the_panic_button_acts_on_the_next_picture(order):
     sink, cover = Watched(), Cover()
@@ -334,6 +338,7 @@ def test_the_panic_button_acts_on_the_next_picture(order):
     assert sink.shown[-1][1] == 49
 
 
+@pytest.mark.slow
 def test_a_stage_that_hangs_for_ever_ends_the_run_with_one_line():
     go_on = threading.Event()
 
@@ -354,6 +359,7 @@ def test_a_stage_that_hangs_for_ever_ends_the_run_with_one_line():
     let_go(go_on)
 
 
+@pytest.mark.slow
 def test_a_sink_that_blocks_for_ever_is_left_out_while_the_other_goes_on():
     go_on = threading.Event()
 
@@ -407,6 +413,7 @@ def test_frames_whose_clock_jumps_pass_and_no_thread_waits_for_them():
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_a_command_whose_thread_hangs_ends_with_one_line_and_code_1(tmp_path):
     (tmp_path / "hanging.py").write_text(
         "import threading\n"

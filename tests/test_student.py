@@ -71,6 +71,7 @@ def files(run):
     return export_student(run, identities=1)
 
 
+@pytest.mark.slow
 def test_it_learns_whose_colour_a_portrait_says(pairs, run):
     """After a minute's training in miniature it paints each disc in its own person's colour."""
     student = load_model(read_checkpoint(run / "checkpoint.safetensors"))
@@ -125,6 +126,7 @@ def test_portraits_are_cut_out_as_recognisers_want_them():
         assert float(near.max()) > 0.8, (x, y)
 
 
+@pytest.mark.slow
 def test_what_is_baked_is_what_was_told(run, files):
     """Base and vector, baked by the live product's numpy, make the trained network's pictures."""
     assert all(report.passed for report in files.parity)
@@ -159,6 +161,7 @@ def test_another_vector_is_another_face(files):
     assert np.abs(made[0] - made[1]).mean() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_student_may_do_without_a_map(pairs, tmp_path):
     """Then a pack holds the direction alone."""
     model = dataclasses.replace(TINY, channels=0)

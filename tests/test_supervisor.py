@@ -65,6 +65,7 @@ def test_between_two_tries_it_pauses_longer_each_time():
     assert gaps[0] > 0.15
 
 
+@pytest.mark.slow
 def test_a_stage_that_never_works_again_ends_with_one_line():
     stage = Supervised("the analyser", Fragile(*range(1, 100)), Meter(), 1.0)
     with pytest.raises(SwapcastError, match="the analyser has crashed for 1 s"):

@@ -114,6 +114,7 @@ def test_openvino_computes_in_the_precision_it_is_asked_for():
         open_runner(model, "openvino", precision="fp16")
 
 
+@pytest.mark.slow
 def test_the_command_measures_shows_and_keeps(tmp_path, capsys):
     said = []
     best = run(["--seconds", "0.2"], said.append)
@@ -130,6 +131,7 @@ def choose_of_demo():
     return choose(face_store().find("demo").network, "auto", 1)
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_runners_lists_what_was_not_run(tmp_path, capsys):
     from swapcast.bench.runners import Runners, main
 
