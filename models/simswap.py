@@ -8,9 +8,9 @@ identity; where source and driver are one person, the picture must come back; an
 matching** asks that the discriminators' last layers, which see pose and expression rather than
 pixels, answer alike for driver and swap.
 
-Ours: identities are vectors of our own embedder, one mean vector a face set, so that the
-identity's part of every block is a constant in the exported network; the decoder grows by pixel
-shuffle; widths are free.
+Ours: identities are vectors of our own embedder; a training takes each face's own, an exported
+network the mean of its face set, so that the identity's part of every block is a constant there;
+the decoder grows by pixel shuffle; widths are free.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from swapcast.models.adversary import Patches, hinge_of_judge, hinge_of_maker, unlike_slope
 from swapcast.models.blocks import Up, init_weights
-from swapcast.models.embedder import Embedder, EmbedderSettings, read_embedder
+from swapcast.models.embedder import Embedder, EmbedderSettings, read_embedder, recrop
 from swapcast.models.faces import Batch, FaceSet
 from swapcast.models.swap_model import Made, ModelSettings, SwapModel
 
@@ -150,6 +150,7 @@ class SimSwap(SwapModel):
         self.judges = nn.ModuleList(Patches(settings.judge) for _ in range(2))
         init_weights(self)
         self.embedder = Embedder(RECOGNISER).eval().requires_grad_(False)
+        self.template = RECOGNISER.template
         self.register_buffer("vectors", torch.zeros(len(self.identities), RECOGNISER.length))
 
     def train(self, mode: bool = True) -> "SimSwap":
@@ -179,6 +180,7 @@ class SimSwap(SwapModel):
         if embedder.settings != RECOGNISER:
             raise ValueError(f"{self.settings.embedder} has another form: {embedder.settings}")
         self.embedder.load_state_dict(embedder.state_dict())
+        self.template = sets[0].about[0].template
         for row, faces in zip(self.vectors, sets, strict=True):
             row.copy_(self._mean(faces))
 
@@ -187,15 +189,19 @@ class SimSwap(SwapModel):
         """Return the mean vector of up to ``most`` faces of a set, float32 [length]."""
         picked = faces.images[:: max(1, len(faces.images) // most)]
         crops = torch.from_numpy(picked).permute(0, 3, 1, 2).float() / 255
-        vectors = torch.cat([self.embedder(part) for part in torch.split(crops, 32)])
+        vectors = torch.cat([self.who(part) for part in torch.split(crops, 32)])
         return F.normalize(vectors.mean(0), dim=0)
+
+    def who(self, crops: Tensor) -> Tensor:
+        """Return the embedder's vectors, float32 [n, length], for the network's own crops."""
+        vectors: Tensor = self.embedder(recrop(crops, self.template, RECOGNISER))
+        return vectors
 
     def losses(self, batches: Mapping[str, Batch], player: str, step: int) -> dict[str, Tensor]:
         """Play one turn; on even steps each face keeps its identity, on odd ones it changes."""
         crops = torch.cat([batch.target for batch in batches.values()])
-        own = torch.cat(
-            [self.vectors[row].expand(len(b.target), -1) for row, b in enumerate(batches.values())]
-        )
+        with torch.no_grad():
+            own = self.who(crops)
         same = step % 2 == 0
         wanted = own if same else own.roll(len(own) // max(2, len(batches)), 0)
         if player == "judges":
@@ -207,7 +213,7 @@ class SimSwap(SwapModel):
         answers = self.answers(made)
         parts = {
             "generator": sum((hinge_of_maker(a[-1]) for a in answers), made.new_zeros(())),
-            "identity": settings.identity * (1 - (self.embedder(made) * wanted).sum(1)).mean(),
+            "identity": settings.identity * (1 - (self.who(made) * wanted).sum(1)).mean(),
         }
         if same:
             parts["reconstruction"] = settings.reconstruction * F.l1_loss(made, crops)
