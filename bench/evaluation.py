@@ -2,8 +2,10 @@
 
 The protocol is that of SimSwap (Chen et al. 2020, section 4.3), with ten frames of each clip for
 identity, and every frame for what the wearer does: identity retrieval, pose, expression, mouth and
-eyes, and flicker, which papers leave out. The wearer's own picture, unchanged, is a row of its own:
-a swap that is worse than that in pose, or no better in identity, is none.
+eyes; and, which papers leave out, flicker, the seam along the face's edge and the colour of its
+skin. Two rows need no network: the wearer's own picture, unchanged, and a still picture pasted on
+every face. A swap that is not more like the face than the one, or does not follow the wearer more
+closely than the other, is none.
 """
 
 import json
@@ -27,26 +29,14 @@ from swapcast.bench.evaluation_rows import Gallery, Row, Still, mean_row
 from swapcast.bench.evaluators import Evaluators, mean_code
 from swapcast.bench.flicker import Flicker
 from swapcast.bench.timing import metadata
+from swapcast.bench.worn_clips import USES, Pasted, worn
 from swapcast.export.runners import Provider
 from swapcast.models.landmarks_data import clip_pictures
 from swapcast.models.landmarks_turning import Picture
-from swapcast.realtime.analyser import Analyser
-from swapcast.realtime.check import face_check
-from swapcast.realtime.clip import Clip
-from swapcast.realtime.compositor import Compositor
-from swapcast.realtime.consent import uses_of
-from swapcast.realtime.detector import detector
 from swapcast.realtime.errors import SettingError
 from swapcast.realtime.face_store import face_store
-from swapcast.realtime.fitting import as_frame
-from swapcast.realtime.frame import Picture as Finished
-from swapcast.realtime.landmarks import landmark_net
-from swapcast.realtime.meter import Meter
-from swapcast.realtime.stages import FaceSwap
-from swapcast.realtime.swapper import Swapper
 
 _CLIPS = (".mp4", ".mov", ".mpg", ".gif", ".mkv", ".avi", ".webm")
-_USES = uses_of(["null"])
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -62,8 +52,12 @@ class Evaluate:
     """Folder with the judging networks' ONNX files: face-reidentification-retail-0095,
     fsanet-1x1-iter-688590, faceapi_expression, face_landmark, yunet_n_dynamic."""
     gallery: Path
-    """Folder with a sub-folder of pictures or clips for each identity, named like the face. Folders
-    of other names, and pictures that lie in none, are other people, not to be looked like."""
+    """Folder with a sub-folder of pictures or clips for each identity, named like the face or like
+    its pack's file. Folders of other names, and pictures that lie in none, are other people, not to
+    be looked like."""
+    pasted: tuple[Path, ...] = ()
+    """Portraits that are pasted on every face, to compare with; each is named like its identity's
+    folder in the gallery, and is not in there."""
     hidden: float = 0.3
     """Cosine below which a swap no longer counts as its wearer."""
     provider: Provider = "cpu"
@@ -99,22 +93,16 @@ def main(settings: Evaluate) -> dict[str, Any]:
         If a face may not be worn.
     """
     cv2.setNumThreads(1)
-    for face in settings.faces:
-        face_store().find(face, _USES)
     judges = Evaluators(settings.judges)
     gallery = read_gallery(settings.gallery, judges)
-    names = [Path(face).stem for face in settings.faces]
-    missing = next((name for name in names if name not in gallery.names), None)
-    if missing:
-        raise SettingError(f"--gallery {settings.gallery} has no folder {missing}: make one with "
-                           "pictures of that face that made no part of it")  # fmt: skip
+    worn_faces = [*_faces(settings, gallery, judges), _Worn("", "", "")]
     rows: list[Row] = []
     for clip in _clips(settings.clips):
         faces = true_faces(clip, judges.finder, judges.mesh_file, settings.cache)
         marked = {one.frame: one for one in sorted(faces, key=lambda one: one.size)}
-        for face in (*settings.faces, ""):
+        for face in worn_faces:
             rows.append(_judge(settings, face, clip, marked, judges, gallery))
-    rows += [mean_row(name, rows) for name in (*names, "")]
+    rows += [mean_row(face.name, rows) for face in worn_faces]
     about = metadata() | {"identities": len(gallery.names), "hidden_below": settings.hidden}
     whole = {"metadata": about, "results": [row.plain() for row in rows]}
     _show(rows)
@@ -123,6 +111,32 @@ def main(settings: Evaluate) -> dict[str, Any]:
     if settings.page is not None:
         write_page(rows, settings.page)
     return whole
+
+
+@dataclass(frozen=True)
+class _Worn:
+    """What is put on, what the table calls it, and whose face in the gallery it should be."""
+
+    name: str
+    whose: str
+    face: str | Pasted
+
+
+def _faces(settings: Evaluate, gallery: Gallery, judges: Evaluators) -> Iterator[_Worn]:
+    for face in settings.faces:
+        name, own = Path(face).stem, face_store().find(face, USES).name
+        yield _Worn(name, _whose(settings, gallery, (name, own)), face)
+    for picture in settings.pasted:
+        whose = _whose(settings, gallery, (picture.stem,))
+        yield _Worn(f"{picture.stem} pasted", whose, Pasted(picture, judges))
+
+
+def _whose(settings: Evaluate, gallery: Gallery, names: Sequence[str]) -> str:
+    found = next((name for name in names if name in gallery.names), None)
+    if found is None:
+        raise SettingError(f"--gallery {settings.gallery} has no folder {names[0]}: make one with "
+                           "pictures of that face that made no part of it")  # fmt: skip
+    return found
 
 
 def read_gallery(folder: Path, judges: Evaluators) -> Gallery:
@@ -158,61 +172,33 @@ def _clips(place: Path) -> list[Path]:
 
 def _judge(
     settings: Evaluate,
-    face: str,
+    face: _Worn,
     clip: Path,
     marked: Mapping[int, TrueFace],
     judges: Evaluators,
     gallery: Gallery,
 ) -> Row:
     """Play one clip in one face, or in none, and look at every frame before and after."""
-    row, flicker = Row(Path(face).stem, clip.stem), Flicker()
+    row, flicker = Row(face.name, clip.stem, face.whose), Flicker()
     wearers: list[NDArray[np.float32]] = []
     with ExitStack() as stack:
-        for number, (before, after) in enumerate(_worn(settings, face, clip, stack)):
+        frames = worn(clip, face.face, settings.provider, settings.frames, stack)
+        for number, one in enumerate(frames):
             true = marked.get(number)
-            if true is None:
+            row.frames += true is not None
+            seen = None if true is None else judges.at(one.before, true.box)
+            made = None if true is None or one.after is None else judges.at(one.after, true.box)
+            if true is None or one.after is None or seen is None or made is None:
                 flicker.forget()
                 continue
-            row.frames += 1
-            seen = judges.at(before, true.box)
-            made = judges.at(after, true.box) if after is not None else None
-            if seen is None or after is None or made is None:
-                flicker.forget()
-                continue
-            row.add(seen, made)
+            row.add(seen, made, one.seam, one.skin)
             wearers.append(seen.code)
-            flicker(before, after, seen.landmarks)
+            flicker(one.before, one.after, seen.landmarks)
             if number % 20 == 0:
-                row.stills.append(Still.of(before, after, true.box))
+                row.stills.append(Still.of(one.before, one.after, true.box))
     row.flicker = flicker.ratio
     row.identify(gallery, mean_code(wearers) if wearers else None, settings.hidden)
     return row
-
-
-def _worn(
-    settings: Evaluate, face: str, clip: Path, stack: ExitStack
-) -> Iterator[tuple[Picture, Picture | None]]:
-    """Give each frame before and after, uint8 [h, w, 3] BGR; None where no face was worn."""
-    plain, meter = Compositor(), Meter()
-    swap: FaceSwap | None = None
-    if face:
-        identity = face_store().find(face, _USES)
-        swapper = stack.enter_context(Swapper(identity, settings.provider, uses=_USES))
-        swap = FaceSwap(swapper, Compositor(), face_check(), meter)
-    look = landmark_net()
-    analyse = stack.enter_context(Analyser(detector(), look, look.size, detached=False))
-    for frame in islice(Clip(path=clip).frames(), settings.frames):
-        before = _bgr(plain.finish(frame, (), ()))
-        if swap is None:
-            yield before, before
-            continue
-        finished = swap(frame, analyse(frame))
-        worn = finished.swapped and not finished.guarded and not finished.undecided
-        yield before, _bgr(finished.pictures[None]) if worn else None
-
-
-def _bgr(picture: Finished) -> Picture:
-    return np.asarray(as_frame(picture).to_ndarray(format="bgr24"), np.uint8)
 
 
 def _show(rows: Sequence[Row]) -> None:

@@ -64,6 +64,8 @@ class Row:
 
     face: str
     clip: str
+    whose: str = ""
+    """Of the gallery: who should be seen; empty: the wearer."""
     frames: int = 0
     """In which the wearer's face was marked."""
     before: list[Sight] = field(default_factory=list)
@@ -72,13 +74,21 @@ class Row:
     flicker: float | None = None
     similarity: float | None = None
     retrieved: float | None = None
+    wearer: float | None = None
+    """Mean cosine between what is seen and the wearer."""
     hidden: float | None = None
+    seams: list[float] = field(default_factory=list)
+    skins: list[float] = field(default_factory=list)
     figures: dict[str, float | None] = field(default_factory=dict)
 
-    def add(self, seen: Sight, made: Sight) -> None:
-        """Take one frame before and after."""
+    def add(
+        self, seen: Sight, made: Sight, seam: float | None = None, skin: float | None = None
+    ) -> None:
+        """Take one frame before and after, and how its face is blended in, as far as is known."""
         self.before.append(seen)
         self.after.append(made)
+        self.seams += [] if seam is None else [seam]
+        self.skins += [] if skin is None else [skin]
 
     def identify(self, gallery: Gallery, wearer: Code | None, hidden: float) -> None:
         """Ask who is seen, and work out everything else."""
@@ -86,14 +96,16 @@ class Row:
             return
         chosen = np.linspace(0, len(self.after) - 1, min(FRAMES, len(self.after))).astype(int)
         codes = [self.after[k].code for k in chosen]
-        self.retrieved = float(np.mean([gallery.nearest(c, wearer) == self.face for c in codes]))
-        if self.face:
+        self.retrieved = float(np.mean([gallery.nearest(c, wearer) == self.whose for c in codes]))
+        if self.whose:
             self.similarity = float(
-                np.mean([gallery.alike(self.face, one.code) for one in self.after])
+                np.mean([gallery.alike(self.whose, one.code) for one in self.after])
             )
         pairs = zip(self.before, self.after, strict=True)
-        self.hidden = float(np.mean([float(a.code @ b.code) < hidden for a, b in pairs]))
-        self.figures = self._acting()
+        alike = np.array([float(a.code @ b.code) for a, b in pairs])
+        self.wearer, self.hidden = float(alike.mean()), float((alike < hidden).mean())
+        blended = {"seam": self.seams, "skin_difference": self.skins}
+        self.figures = self._acting() | {name: _mean(found) for name, found in blended.items()}
 
     def _acting(self) -> dict[str, float | None]:
         """Compare what both faces do."""
@@ -119,6 +131,7 @@ class Row:
             "judged": len(self.after) / self.frames if self.frames else None,
             "id_retrieval": self.retrieved,
             "similarity": self.similarity,
+            "wearer_similarity": self.wearer,
             "hidden": self.hidden,
             **self.figures,
             "flicker": self.flicker,
@@ -129,13 +142,14 @@ class Row:
 def mean_row(face: str, rows: Sequence[Row]) -> Row:
     """Return the mean over all clips of one face; every clip counts the same."""
     own = [row for row in rows if row.face == face and row.clip]
-    whole = Row(face, "", sum(row.frames for row in own))
+    whole = Row(face, "", frames=sum(row.frames for row in own))
     for row in own:
         whole.before += row.before
         whole.after += row.after
     whole.flicker = _mean([row.flicker for row in own])
     whole.similarity = _mean([row.similarity for row in own])
     whole.retrieved = _mean([row.retrieved for row in own])
+    whole.wearer = _mean([row.wearer for row in own])
     whole.hidden = _mean([row.hidden for row in own])
     names = dict.fromkeys(name for row in own for name in row.figures)
     whole.figures = {name: _mean([row.figures.get(name) for row in own]) for name in names}

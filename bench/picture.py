@@ -13,21 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.bench.judge import Judge
+from swapcast.bench.seams import SIDE, bare_skin, cheeks, mask_in_view, seam, skin_difference
 from swapcast.bench.takes import Shot, Take, finished, takes, view
 from swapcast.bench.timing import metadata
-from swapcast.kernels.geometry import crop_affine, invert, transform
-from swapcast.kernels.match import reduce
-from swapcast.realtime.compositor import Paste
 from swapcast.realtime.frame import Picture
 from swapcast.realtime.look import Look, find_look
-from swapcast.realtime.skin import PersonSkin
-from swapcast.realtime.tone import TO_LEVELS
 
 Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]
 
-SIDE = 256
-"""Of the crops in which pictures are judged."""
 _CELL = 16  # pixels of them that count as one when flicker is measured
 _SUFFIXES = (".mp4", ".mov", ".mpg", ".gif", ".mkv", ".avi")
 
@@ -116,9 +110,9 @@ def _judge(take: Take, look: Look, judge: Judge | None) -> tuple[dict[str, Any],
     for shot, picture, paste in finished(take, look):
         last = view(picture, shot.face.points, SIDE)
         before = view(shot.frame, shot.face.points, SIDE)
-        mask = _mask(shot, paste)
-        seams.append(_seam(before, last, mask, _bare(shot, before)))
-        skins.append(_skin_difference(before, last, _skin(shot, mask)))
+        mask = mask_in_view(shot.face, paste)
+        seams.append(seam(before, last, mask, bare_skin(shot.face, before)))
+        skins.append(skin_difference(before, last, cheeks(shot.face, mask)))
         sharp.append(_sharpness(shot, picture))
         cells.append(_cells(last - before, mask))
         if judge is not None:
@@ -134,69 +128,6 @@ def _judge(take: Take, look: Look, judge: Judge | None) -> tuple[dict[str, Any],
     }
     row = {"clip": take.name, "look": look.name, "frames": len(take.shots)}
     return row | {name: round(float(value), 4) for name, value in figures.items()}, last
-
-
-def _mask(shot: Shot, paste: Paste) -> Floats:
-    """Bring a mask into the crop in which pictures are judged."""
-    there = crop_affine(shot.face.points, "dfl_whole_face", SIDE)
-    back = invert(paste.affine)
-    way = np.vstack([back, (0, 0, 1)]) @ np.vstack([there, (0, 0, 1)])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    moved: Floats = cv2.warpAffine(paste.mask, way[:2], (SIDE, SIDE), flags=flags)
-    return moved
-
-
-def _lab(rgb: Floats) -> Floats:
-    clipped = np.ascontiguousarray(np.clip(rgb, 0, 1).transpose(1, 2, 0))
-    lab: Floats = cv2.cvtColor(clipped, cv2.COLOR_RGB2Lab)
-    return lab
-
-
-def _seam(before: Floats, after: Floats, mask: Floats, bare: NDArray[np.bool_]) -> float:
-    """Return how far colours lie off the camera's where the face becomes whole: CIE76 ΔE.
-
-    Outside the mask nothing changes, so that this is the step that an eye sees along the edge.
-    Colours are compared after a blur of three pixels: grain is no seam. Only the wearer's bare skin
-    counts: hair ends somewhere without being a seam.
-    """
-    ring = (mask > 0.6) & (mask < 0.95) & bare
-    if not ring.any():
-        return 0.0
-    gap = cv2.GaussianBlur(_lab(after) - _lab(before), (0, 0), 3)
-    return float(np.linalg.norm(gap[ring], axis=1).mean())
-
-
-def _bare(shot: Shot, before: Floats) -> NDArray[np.bool_]:
-    """Return where the wearer's skin is, by what the cheeks and the forehead look like."""
-    levels = np.empty((3, SIDE // 2, SIDE // 2), np.float32)
-    reduce(before, TO_LEVELS, 2, levels)
-    there = invert(crop_affine(shot.face.points, "dfl_whole_face", SIDE))
-    person, out = PersonSkin(), np.empty(levels.shape[1:], np.float32)
-    person.learn(levels, (transform(there, shot.face.landmarks) / 2).astype(np.float32))
-    person.likeness(levels, out)
-    return np.kron(out > 0.5, np.ones((2, 2), np.bool_))
-
-
-def _skin(shot: Shot, mask: Floats) -> NDArray[np.bool_]:
-    """Return where the cheeks and the middle of the forehead are, inside the mask."""
-    there = invert(crop_affine(shot.face.points, "dfl_whole_face", SIDE))
-    points = transform(there, shot.face.landmarks)
-    left, right, nose = points[36:42].mean(0), points[42:48].mean(0), points[33]
-    up, across = (left + right) / 2 - nose, right - left
-    out = np.zeros((SIDE, SIDE), np.uint8)
-    reach = max(int(0.16 * np.hypot(*across)), 2)
-    places = left - 0.75 * up, right - 0.75 * up, (left + right) / 2 + 0.9 * up
-    for x, y in places:
-        cv2.circle(out, (round(float(x)), round(float(y))), reach, 1, -1)
-    return (out > 0) & (mask > 0.9)
-
-
-def _skin_difference(before: Floats, after: Floats, skin: NDArray[np.bool_]) -> float:
-    """Return how far the swapped skin's mean colour is from the true one's: CIE76 ΔE."""
-    if not skin.any():
-        return 0.0
-    gap = _lab(after)[skin].mean(0) - _lab(before)[skin].mean(0)
-    return float(np.linalg.norm(gap))
 
 
 def _cells(gap: Floats, mask: Floats) -> Reals:

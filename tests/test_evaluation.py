@@ -34,10 +34,10 @@ GALLERY = Gallery(("ada", "bo"), np.array([ADA, BO]))
 
 def judged(face, made, clip="clip", driver=DRIVER):
     """Return a row in which somebody turns and speaks, and a swap that does what ``made`` does."""
-    row = Row(face, clip, frames=20)
+    row = Row(face, clip, face, frames=20)
     for k in range(20):
         before = sight(driver, k, k % 2)
-        row.add(before, made(k))
+        row.add(before, made(k), seam=None if k == 3 else 2.0, skin=4.0)
     row.identify(GALLERY, driver, 0.3)
     return row
 
@@ -49,6 +49,8 @@ def test_a_perfect_swap_has_the_identity_and_the_movement():
     assert values["similarity"] > 0.9
     assert values["pose_error_deg"] == values["expression_error"] == values["mouth_error"] == 0
     assert values["mouth_correlation"] == 1
+    assert values["wearer_similarity"] < 0.2
+    assert (values["seam"], values["skin_difference"]) == (2, 4)
 
 
 def test_the_drivers_own_picture_and_a_still_picture_are_told_from_a_swap():

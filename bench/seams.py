@@ -1,0 +1,83 @@
+"""Where a swapped face shows that it was put in: along its edge, and in the colour of its skin.
+
+Pictures are judged in crops of `SIDE` pixels, as `swapcast.bench.takes.view` cuts them.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from swapcast.kernels.geometry import crop_affine, invert, transform
+from swapcast.kernels.match import reduce
+from swapcast.realtime.compositor import Paste
+from swapcast.realtime.frame import Face
+from swapcast.realtime.skin import PersonSkin
+from swapcast.realtime.tone import TO_LEVELS
+
+Floats = NDArray[np.float32]
+
+SIDE = 256
+"""Of the crops in which pictures are judged."""
+
+
+def mask_in_view(face: Face, paste: Paste) -> Floats:
+    """Bring a mask into the crop in which pictures are judged."""
+    there = crop_affine(face.points, "dfl_whole_face", SIDE)
+    back = invert(paste.affine)
+    way = np.vstack([back, (0, 0, 1)]) @ np.vstack([there, (0, 0, 1)])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved: Floats = cv2.warpAffine(paste.mask, way[:2], (SIDE, SIDE), flags=flags)
+    return moved
+
+
+def _lab(rgb: Floats) -> Floats:
+    clipped = np.ascontiguousarray(np.clip(rgb, 0, 1).transpose(1, 2, 0))
+    lab: Floats = cv2.cvtColor(clipped, cv2.COLOR_RGB2Lab)
+    return lab
+
+
+def seam(before: Floats, after: Floats, mask: Floats, bare: NDArray[np.bool_]) -> float:
+    """Return how far colours lie off the camera's where the face becomes whole: CIE76 ΔE.
+
+    Outside the mask nothing changes, so that this is the step that an eye sees along the edge.
+    Colours are compared after a blur of three pixels: grain is no seam. Only the wearer's bare skin
+    counts: hair ends somewhere without being a seam.
+    """
+    ring = (mask > 0.6) & (mask < 0.95) & bare
+    if not ring.any():
+        return 0.0
+    gap = cv2.GaussianBlur(_lab(after) - _lab(before), (0, 0), 3)
+    return float(np.linalg.norm(gap[ring], axis=1).mean())
+
+
+def bare_skin(face: Face, before: Floats) -> NDArray[np.bool_]:
+    """Return where the wearer's skin is, by what the cheeks and the forehead look like."""
+    levels = np.empty((3, SIDE // 2, SIDE // 2), np.float32)
+    reduce(before, TO_LEVELS, 2, levels)
+    there = invert(crop_affine(face.points, "dfl_whole_face", SIDE))
+    person, out = PersonSkin(), np.empty(levels.shape[1:], np.float32)
+    person.learn(levels, (transform(there, face.landmarks) / 2).astype(np.float32))
+    person.likeness(levels, out)
+    return np.kron(out > 0.5, np.ones((2, 2), np.bool_))
+
+
+def cheeks(face: Face, mask: Floats) -> NDArray[np.bool_]:
+    """Return where the cheeks and the middle of the forehead are, inside the mask."""
+    there = invert(crop_affine(face.points, "dfl_whole_face", SIDE))
+    points = transform(there, face.landmarks)
+    left, right, nose = points[36:42].mean(0), points[42:48].mean(0), points[33]
+    up, across = (left + right) / 2 - nose, right - left
+    out = np.zeros((SIDE, SIDE), np.uint8)
+    reach = max(int(0.16 * np.hypot(*across)), 2)
+    places = left - 0.75 * up, right - 0.75 * up, (left + right) / 2 + 0.9 * up
+    for x, y in places:
+        cv2.circle(out, (round(float(x)), round(float(y))), reach, 1, -1)
+    return (out > 0) & (mask > 0.9)
+
+
+def skin_difference(before: Floats, after: Floats, skin: NDArray[np.bool_]) -> float:
+    """Return how far the swapped skin's mean colour is from the true one's: CIE76 ΔE."""
+    if not skin.any():
+        return 0.0
+    gap = _lab(after)[skin].mean(0) - _lab(before)[skin].mean(0)
+    return float(np.linalg.norm(gap))
