@@ -4,16 +4,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels._jit import kernel
+from swapcast.kernels._load import pair_at
+from swapcast.kernels.lines import Way, colour_row, inside, look_up, look_up_two, place_row, row_at
 
 _READ = "Array(u1, 2, 'C', True)"  # uint8 [rows, stride] that is only read; may be read-only
+_WAY = "UniTuple(f8, 6)"
+_FAR = 32000.0  # pixels; places up to there have 16 binary places in an int32
 
 
-@kernel("u1(Array(u1, 1, 'C', True), Array(u1, 1, 'C', True), i8)")
-def _mean_of_four(above: NDArray[np.uint8], below: NDArray[np.uint8], column: int) -> np.uint16:
-    left, right = np.uint64(column), np.uint64(column + 1)
-    total = np.uint16(above[left]) + np.uint16(above[right]) + np.uint16(2)
-    total += np.uint16(below[left]) + np.uint16(below[right])
-    return total >> 2
+@kernel("u1(u2, u2)")
+def _mean_of_pairs(above: np.uint16, below: np.uint16) -> np.uint16:
+    byte, shift = np.uint16(255), np.uint16(8)
+    total = np.uint16((above & byte) + (above >> shift))
+    total += np.uint16((below & byte) + (below >> shift))
+    return np.uint16(total + np.uint16(2)) >> np.uint16(2)
 
 
 @kernel(f"void({_READ}, i8, i8, i8, i8, i8, u1[::1])")
@@ -31,24 +35,25 @@ def _halve(
     ``out`` gets ``columns`` × ``rows`` pixels, row after row, and behind them room is needed for
     ``columns`` · 4 ** (``halvings`` - 1) more.
     """
-    scratch = out[rows * columns :]
+    scratch, stride, two = out[rows * columns :], np.uint64(plane.shape[1]), np.uint64(2)
     for row in range(rows):
         wide, high = columns << (halvings - 1), 1 << (halvings - 1)
+        line = out[row * columns : (row + 1) * columns]
         for i in range(high):
-            above = plane[top + 2 * (row * high + i)]
-            below = plane[top + 2 * (row * high + i) + 1]
-            line = scratch[i * wide : (i + 1) * wide]
+            target = line if high == 1 else scratch[i * wide : (i + 1) * wide]
+            first = np.uint64(top + 2 * (row * high + i)) * stride + np.uint64(left)
             for j in range(wide):
-                line[j] = _mean_of_four(above, below, left + 2 * j)
+                place = first + two * np.uint64(j)
+                target[j] = _mean_of_pairs(pair_at(plane, place), pair_at(plane, place + stride))
         while high > 1:  # in place: what is overwritten has been read
             wide, high = wide >> 1, high >> 1
             for i in range(high):
-                above = scratch[4 * i * wide : (4 * i + 2) * wide]
-                below = scratch[(4 * i + 2) * wide : (4 * i + 4) * wide]
-                line = scratch[i * wide : (i + 1) * wide]
+                target = line if high == 1 else scratch[i * wide : (i + 1) * wide]
+                first, next_ = np.uint64(4 * i * wide), np.uint64((4 * i + 2) * wide)
                 for j in range(wide):
-                    line[j] = _mean_of_four(above, below, 2 * j)
-        out[row * columns : (row + 1) * columns] = scratch[:columns]
+                    above = pair_at(scratch, first + two * np.uint64(j))
+                    below = pair_at(scratch, next_ + two * np.uint64(j))
+                    target[j] = _mean_of_pairs(above, below)
 
 
 @kernel(f"i8({_READ}, u8, u8, u8, u8, i8, i8)")
@@ -69,100 +74,38 @@ def _bilinear(
     return (above << 16) + (below - above) * fy
 
 
-@kernel(f"void({_READ}, i8, i8, f8, f8, f8, f8, f8, f8, i8, f4[:, ::1])")
+@kernel(f"void({_READ}, i8, i8, {_WAY}, i8, f4[:, ::1])")
 def _gather(
     plane: NDArray[np.uint8],
     width: int,
     height: int,
-    xx: float,
-    xy: float,
-    x0: float,
-    yx: float,
-    yy: float,
-    y0: float,
+    way: Way,
     taps: int,
     out: NDArray[np.float32],
 ) -> None:
     """Give each pixel of ``out`` the mean of taps × taps bilinear samples spread evenly over it.
 
-    Row i, column j lies at (xx·j + xy·i + x0, yx·j + yy·i + y0) of the plane. Beyond the picture's
-    edge the edge goes on.
+    The way without haste, for what `_fill_rows` does not do.
     """
-    rows, columns = out.shape
-    reach_x, reach_y = abs(xx) * columns + abs(xy) * rows, abs(yx) * columns + abs(yy) * rows
-    middle_x = x0 + (xx * (columns - 1) + xy * (rows - 1)) / 2
-    middle_y = y0 + (yx * (columns - 1) + yy * (rows - 1)) / 2
-    inside = (
-        middle_x - reach_x / 2 > 0
-        and middle_x + reach_x / 2 < width - 2
-        and middle_y - reach_y / 2 > 0
-        and middle_y + reach_y / 2 < height - 2
-    )
-    one, last_x, last_y = np.uint64(1), (width - 1) << 16, (height - 1) << 16
+    xx, xy, x0, yx, yy, y0 = way
+    last_x, last_y = (width - 1) << 16, (height - 1) << 16
     step_x, step_y = int(np.rint(xx * 65536)), int(np.rint(yx * 65536))
     share = np.float32(2.0**-32 / (taps * taps))
-    for i in range(rows):
+    for i in range(out.shape[0]):
         line = out[i]
         for tap in range(taps * taps):
             row = i + (tap // taps + 0.5) / taps - 0.5
             column = (tap % taps + 0.5) / taps - 0.5
             x = int(np.rint((xx * column + xy * row + x0) * 65536))
             y = int(np.rint((yx * column + yy * row + y0) * 65536))
-            for j in range(columns):
-                if inside:
-                    top, left = np.uint64(y >> 16), np.uint64(x >> 16)
-                    level = _bilinear(plane, top, top + one, left, left + one, x, y)
-                else:
-                    u, v = min(max(x, 0), last_x), min(max(y, 0), last_y)
-                    top, left = np.uint64(v >> 16), np.uint64(u >> 16)
-                    right = np.uint64(min((u >> 16) + 1, width - 1))
-                    bottom = np.uint64(min((v >> 16) + 1, height - 1))
-                    level = _bilinear(plane, top, bottom, left, right, u, v)
+            for j in range(out.shape[1]):
+                u, v = min(max(x, 0), last_x), min(max(y, 0), last_y)
+                top, left = np.uint64(v >> 16), np.uint64(u >> 16)
+                right = np.uint64(min((u >> 16) + 1, width - 1))
+                bottom = np.uint64(min((v >> 16) + 1, height - 1))
+                level = np.float32(_bilinear(plane, top, bottom, left, right, u, v)) * share
                 x, y = x + step_x, y + step_y
-                if tap == 0:
-                    line[j] = np.float32(level) * share
-                else:
-                    line[j] += np.float32(level) * share
-
-
-@kernel(f"void({_READ}, i8, i8, f8, f8, f8, f8, f8, f8, u1[::1], f4[:, ::1])")
-def _gather_luma(
-    plane: NDArray[np.uint8],
-    width: int,
-    height: int,
-    xx: float,
-    xy: float,
-    x0: float,
-    yx: float,
-    yy: float,
-    y0: float,
-    scratch: NDArray[np.uint8],
-    out: NDArray[np.float32],
-) -> None:
-    """As `_gather`, but halve what the crop covers until it is about as coarse as the crop."""
-    halvings = 0
-    while abs(xx * yy - xy * yx) > 2.0 * 4.0**halvings and min(width, height) >> (halvings + 1):
-        halvings += 1
-    block = 1 << halvings
-    rows, columns = out.shape
-    reach_x, reach_y = abs(xx) * columns + abs(xy) * rows, abs(yx) * columns + abs(yy) * rows
-    middle_x = x0 + (xx * (columns - 1) + xy * (rows - 1)) / 2
-    middle_y = y0 + (yx * (columns - 1) + yy * (rows - 1)) / 2
-    wide, high = width // block, height // block
-    first_x = int(min(max((middle_x - reach_x / 2) // block - 1, 0), wide - 1))
-    first_y = int(min(max((middle_y - reach_y / 2) // block - 1, 0), high - 1))
-    end_x = int(min(max((middle_x + reach_x / 2) // block + 3, first_x + 1), wide))
-    end_y = int(min(max((middle_y + reach_y / 2) // block + 3, first_y + 1), high))
-    wide, high = end_x - first_x, end_y - first_y
-    if halvings == 0 or wide * high + (wide << (2 * halvings - 2)) > scratch.size:
-        _gather(plane, width, height, xx, xy, x0, yx, yy, y0, max(1, min(block, 8)), out)
-        return
-    _halve(plane, first_x * block, first_y * block, wide, high, halvings, scratch)
-    small = scratch[: wide * high].reshape((high, wide))
-    x0 = (x0 - (block - 1) / 2) / block - first_x
-    y0 = (y0 - (block - 1) / 2) / block - first_y
-    xx, xy, yx, yy = xx / block, xy / block, yx / block, yy / block
-    _gather(small, wide, high, xx, xy, x0, yx, yy, y0, 1, out)
+                line[j] = level if tap == 0 else line[j] + level
 
 
 @kernel("void(f4[:, ::1], f4, f4, f4[:, :, ::1])", fastmath=True)
@@ -184,6 +127,104 @@ def _colour(
             first[i, j] = min(max(red, dark), light) * scale + offset
             second[i, j] = min(max(green, dark), light) * scale + offset
             third[i, j] = min(max(blue, dark), light) * scale + offset
+
+
+@kernel(f"UniTuple(i8, 4)(i8, i8, {_WAY}, i8, f4[:, :, ::1])")
+def _covered(
+    width: int, height: int, way: Way, halvings: int, out: NDArray[np.float32]
+) -> tuple[int, int, int, int]:
+    """Give the part of a halved plane that a crop needs: left, top, columns, rows."""
+    xx, xy, x0, yx, yy, y0 = way
+    rows, columns, block = out.shape[1], out.shape[2], 1 << halvings
+    reach_x, reach_y = abs(xx) * columns + abs(xy) * rows, abs(yx) * columns + abs(yy) * rows
+    middle_x = x0 + (xx * (columns - 1) + xy * (rows - 1)) / 2
+    middle_y = y0 + (yx * (columns - 1) + yy * (rows - 1)) / 2
+    wide, high = width // block, height // block
+    left = int(min(max((middle_x - reach_x / 2) // block - 1, 0), wide - 1))
+    top = int(min(max((middle_y - reach_y / 2) // block - 1, 0), high - 1))
+    right = int(min(max((middle_x + reach_x / 2) // block + 3, left + 1), wide))
+    bottom = int(min(max((middle_y + reach_y / 2) // block + 3, top + 1), high))
+    return left, top, right - left, bottom - top
+
+
+@kernel(f"b1({_READ}, i8, i8, {_WAY}, i8)")
+def _quick(plane: NDArray[np.uint8], width: int, height: int, way: Way, size: int) -> bool:
+    """Tell whether `_fill_rows` can take a plane: it has neighbours, and int32 holds all places."""
+    xx, xy, x0, yx, yy, y0 = way
+    reach_x, reach_y = abs(xx) * size + abs(xy) * size, abs(yx) * size + abs(yy) * size
+    farthest = max(abs(x0) + reach_x, abs(y0) + reach_y)
+    return min(width, height) > 1 and farthest < _FAR and plane.size < 1 << 31
+
+
+@kernel(
+    f"void({_READ}, i8, i8, {_WAY}, {_READ}, {_READ}, i8, i8, {_WAY}, f4[:, ::1], f4, f4, "
+    "f4[:, :, ::1])"
+)
+def _fill_rows(
+    y: NDArray[np.uint8],
+    width: int,
+    height: int,
+    way: Way,
+    u: NDArray[np.uint8],
+    v: NDArray[np.uint8],
+    columns: int,
+    rows: int,
+    chroma_way: Way,
+    coefficients: NDArray[np.float32],
+    scale: float,
+    offset: float,
+    out: NDArray[np.float32],
+) -> None:
+    """Fill ``out`` with one sample of each plane for each pixel; ``y`` may lie in ``out[1:]``."""
+    size, stride = out.shape[1], np.int32(y.shape[1])
+    for i in range(size):
+        row = row_at(width, height, way, i)
+        place_row(row, inside(row, size), stride, out[0, i])
+        look_up(y, out[0, i])
+    stride = np.int32(u.shape[1])
+    for i in range(size):
+        row, chroma = row_at(width, height, way, i), row_at(columns, rows, chroma_way, i)
+        within, chroma_within = inside(row, size), inside(chroma, size)
+        place_row(chroma, chroma_within, stride, out[1, i])
+        look_up_two(u, v, out[1, i], out[2, i])
+        line = out[0, i], out[1, i], out[2, i]
+        colour_row(row, within, chroma, chroma_within, coefficients, scale, offset, *line)
+
+
+@kernel(
+    f"void({_READ}, i8, i8, {_WAY}, i8, {_READ}, {_READ}, i8, i8, {_WAY}, f4[:, ::1], f4, f4, "
+    "f4[:, :, ::1])"
+)
+def _fill(
+    y: NDArray[np.uint8],
+    width: int,
+    height: int,
+    way: Way,
+    luma_taps: int,
+    u: NDArray[np.uint8],
+    v: NDArray[np.uint8],
+    columns: int,
+    rows: int,
+    chroma_way: Way,
+    coefficients: NDArray[np.float32],
+    scale: float,
+    offset: float,
+    out: NDArray[np.float32],
+) -> None:
+    """Fill ``out``, the quick way if it can be gone; ``y`` may lie in ``out[1:]``."""
+    size = out.shape[1]
+    xx, xy, _, yx, yy, _ = chroma_way
+    taps = max(1, int(min(np.sqrt(abs(xx * yy - xy * yx)) / 1.5, 8.0) + 0.5))
+    single = taps == 1 and luma_taps == 1 and u.shape[1] == v.shape[1]
+    quick = single and _quick(y, width, height, way, size)
+    if quick and _quick(u, columns, rows, chroma_way, size):
+        colours = coefficients, scale, offset
+        _fill_rows(y, width, height, way, u, v, columns, rows, chroma_way, *colours, out)
+        return
+    _gather(y, width, height, way, luma_taps, out[0])
+    _gather(u, columns, rows, chroma_way, taps, out[1])
+    _gather(v, columns, rows, chroma_way, taps, out[2])
+    _colour(coefficients, scale, offset, out)
 
 
 @kernel(f"void({_READ}, {_READ}, {_READ}, i8, i8, f4[:, ::1], f4[:, ::1], f4, f4, f4[:, :, ::1])")
@@ -231,13 +272,22 @@ def sample(
             raise ValueError("the affine of a crop is not finite")
     xx, xy, x0 = np.float64(affine[0, 0]), np.float64(affine[0, 1]), np.float64(affine[0, 2])
     yx, yy, y0 = np.float64(affine[1, 0]), np.float64(affine[1, 1]), np.float64(affine[1, 2])
-    scratch = out[1:].reshape(out[1:].size).view(np.uint8)  # chroma comes there afterwards
-    _gather_luma(y, width, height, xx, xy, x0, yx, yy, y0, scratch, out[0])
     columns, rows = (width + 1) // 2, u.shape[0]
-    xx, xy, x0 = xx / 2, xy / 2, x0 / 2
+    chroma = xx / 2, xy / 2, x0 / 2, yx, yy, y0
     if rows < height:
-        yx, yy, y0 = yx / 2, yy / 2, y0 / 2 - 0.25
-    taps = max(1, int(min(np.sqrt(abs(xx * yy - xy * yx)) / 1.5, 8.0) + 0.5))
-    _gather(u, columns, rows, xx, xy, x0, yx, yy, y0, taps, out[1])
-    _gather(v, columns, rows, xx, xy, x0, yx, yy, y0, taps, out[2])
-    _colour(coefficients, scale, offset, out)
+        chroma = xx / 2, xy / 2, x0 / 2, yx / 2, yy / 2, y0 / 2 - 0.25
+    rest = u, v, columns, rows, chroma, coefficients, scale, offset, out
+    halvings = 0
+    while abs(xx * yy - xy * yx) > 2.0 * 4.0**halvings and min(width, height) >> (halvings + 1):
+        halvings += 1
+    left, top, wide, high = _covered(width, height, (xx, xy, x0, yx, yy, y0), halvings, out)
+    scratch = out[1:].reshape(out[1:].size).view(np.uint8)  # chroma comes there afterwards
+    if halvings == 0 or wide * high + (wide << (2 * halvings - 2)) > scratch.size:
+        _fill(y, width, height, (xx, xy, x0, yx, yy, y0), max(1, min(1 << halvings, 8)), *rest)
+        return
+    block = 1 << halvings
+    _halve(y, left * block, top * block, wide, high, halvings, scratch)
+    x0 = (x0 - (block - 1) / 2) / block - left
+    y0 = (y0 - (block - 1) / 2) / block - top
+    way = xx / block, xy / block, x0, yx / block, yy / block, y0
+    _fill(scratch[: wide * high].reshape((high, wide)), wide, high, way, 1, *rest)

@@ -44,6 +44,35 @@ def test_sample_agrees_with_its_slow_twin(
     np.testing.assert_allclose(out, expected, atol=2e-3)
 
 
+@pytest.mark.parametrize("zoom", [0.6, 1.3, 1.7, 3.1])
+@pytest.mark.parametrize("middle", [(48, 36), (-4, 30), (97, 41), (50, -6), (40, 74), (-900, 36)])
+def test_a_crop_within_the_picture_and_over_each_of_its_edges_agrees_with_its_slow_twin(
+    zoom, middle
+):
+    width, height, size = 96, 72, 12
+    picture = planes(width, height, True, 5, 3)
+    c, s = zoom * np.cos(0.2), zoom * np.sin(0.2)
+    half = (size - 1) / 2
+    shift = middle[0] - (c - s) * half, middle[1] - (s + c) * half
+    affine = np.array([[c, -s, shift[0]], [s, c, shift[1]]], np.float32)
+    colours = rgb_from_yuv("bt709", True)
+    out = np.full((3, size, size), np.nan, np.float32)
+    sample(*picture, width, height, colours, affine, 1.0, 0.0, out)
+    expected = naive.sample(picture, width, height, colours, affine, size)
+    np.testing.assert_allclose(out, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("far", [3e4, 1e6, 1e12])
+def test_a_crop_far_outside_shows_the_edge_pixel(far):
+    y, u, v = planes(32, 32, True, 0, 4)
+    affine = np.array([[1, 0, far], [0, 1, far]], np.float32)
+    out = np.empty((3, 8, 8), np.float32)
+    coefficients = np.eye(3, 4, dtype=np.float32) / 255
+    sample(y, u, v, 32, 32, coefficients, affine, 1.0, 0.0, out)
+    corner = np.array([y[-1, -1], u[-1, -1], v[-1, -1]]) / 255
+    np.testing.assert_allclose(out, np.broadcast_to(corner[:, None, None], out.shape), atol=1e-6)
+
+
 def test_grey_limits_become_black_and_white():
     levels = {True: (0, 255), False: (16, 235)}
     for full_range, ends in levels.items():
