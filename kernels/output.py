@@ -22,6 +22,18 @@ def _marked(value: np.float32, mark: np.int8) -> np.uint8:
     return _level(value + np.float32(mark))
 
 
+@kernel("u1(u1, i1)")
+def _with_mark(level: np.uint8, mark: np.int8) -> np.uint8:
+    """Add the mark within 0…255.
+
+    With black at -128 that is the sum of two signed bytes, held within a signed byte, which
+    processors do for many pixels at once.
+    """
+    black = np.uint8(128)
+    total = np.int16(np.int8(level ^ black)) + np.int16(mark)
+    return np.uint8(np.int8(min(max(total, np.int16(-128)), np.int16(127)))) ^ black
+
+
 # The kernels below get a plane and a row of it: making a view of each row would take as long as
 # copying it.
 
@@ -46,8 +58,7 @@ def _mark_row(
 ) -> None:
     """Copy a row of luma and add the mark."""
     for j in range(columns):
-        level = np.int16(y[row, j]) + np.int16(mark[mark_row, j])
-        target[target_row, j] = np.uint8(min(max(level, np.int16(0)), np.int16(255)))
+        target[target_row, j] = _with_mark(y[row, j], mark[mark_row, j])
 
 
 @kernel(f"void({_READ}, i8, i8, u1[:, ::1], u1[:, ::1], f4[:, ::1], {_MARK}, i8, u1[:, ::1], i8)")
