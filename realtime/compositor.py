@@ -50,6 +50,8 @@ class Paste:
     """float32 [3, S, S]: the true face without the detail that shows."""
     gate: Mask | None = None
     """float32 [S, S], 0…0.95: how much of the picture's detail shows; None: nothing."""
+    whole: Mask | None = None
+    """float32 [S, S]: the mask as if nothing lay before the face; None: it is the mask."""
     opacity: float = 1.0
     """0…1: how much of it is seen in a mosaic of the true face; at 0 there is no swap."""
 
@@ -65,6 +67,7 @@ class Compositor:
     payload : what the mark says; nothing given: that it is nobody's
     badge : drawn into a corner of every picture, or None
     look : how faces are put in; may be changed between two frames
+    occlusion : says what lies before a face, or None: nobody looks
     """
 
     def __init__(
@@ -72,8 +75,9 @@ class Compositor:
         payload: Payload | None = None,
         badge: Badge | None = None,
         look: Look | None = None,
+        occlusion: Callable[[Crop], Mask | None] | None = None,
     ) -> None:
-        self.look = look or Look()
+        self.look, self._occlusion = look or Look(), occlusion
         self._payload, self._badge = payload or Payload(), badge
         self._marks: dict[tuple[int, int], NDArray[np.int8]] = {}
         self.full_frame_passes = 0
@@ -107,6 +111,18 @@ class Compositor:
         planes = frame.y, frame.u, frame.v
         sample(*planes, frame.width, frame.height, way, affine, scale, offset, out)
 
+    def covers(self, crop: Crop) -> Mask | None:
+        """Say how likely something lies before each part of a face, if the look asks for it.
+
+        Returns
+        -------
+        float32 [k, k], 0…1, or None if nobody looked
+            Overwritten by the next call.
+        """
+        if self._occlusion is None or self.look.occlusion == "off":
+            return None
+        return self._occlusion(crop)
+
     def paste(
         self,
         face: Face,
@@ -115,6 +131,7 @@ class Compositor:
         predicted: Mask | None,
         affine: Affine,
         *,
+        cover: Mask | None = None,
         frame: Frame | None = None,
     ) -> Paste:
         """Prepare a swapped face: where it goes, and in the colours of the true one.
@@ -131,6 +148,8 @@ class Compositor:
             The swapper's own mask; narrows the one of the landmarks.
         affine : float32 [2, 3]
             Maps the crop to the frame.
+        cover : float32 [k, k], 0…1, or None
+            How likely something lies before the face, from `covers`.
         frame : what it is put into, or None
             Without it nothing fades: neither a face that begins, nor one that turns away.
 
@@ -154,6 +173,7 @@ class Compositor:
             transform(invert(affine), face.landmarks),
             face.visibility,
             self._buffers,
+            cover=cover,
             steady=face.track >= 0,
         )
         opacity = 1.0
@@ -162,10 +182,11 @@ class Compositor:
             if face.track >= 0:
                 opacity = min(opacity, worn.shown / look.fade_frames)
         opacity = max(opacity, 0.0)
+        made, mask, whole = dressed.face, dressed.mask, dressed.whole
         if opacity == 1:
-            return Paste(dressed.face, dressed.mask, affine, dressed.coarse, dressed.gate)
-        fade(crop, _CELLS, opacity, dressed.face)
-        return Paste(dressed.face, dressed.mask, affine, opacity=opacity)
+            return Paste(made, mask, affine, dressed.coarse, dressed.gate, whole)
+        fade(crop, _CELLS, opacity, made)
+        return Paste(made, mask, affine, whole=whole, opacity=opacity)
 
     def finish(
         self,

@@ -16,7 +16,8 @@ else:
 ColourMethod = Literal["off", "average", "reinhard", "reinhard-lab", "mkl", "histogram"]
 Blend = Literal["feather", "poisson", "mixed"]
 SkinModel = Literal["off", "rgb", "hsv", "ycrcb", "adaptive"]
-Overlay = Literal["none", "mask", "outline", "model", "skin", "trust", "detail"]
+Occlusion = Literal["network", "off"]
+Overlay = Literal["none", "mask", "outline", "model", "skin", "occlusion", "trust", "detail"]
 
 PRESETS = ("natural", "seamless", "performance", "debug")
 
@@ -37,6 +38,8 @@ class Look:
     """Whether the swapper's own mask narrows the outline."""
     skin: SkinModel = "off"
     """Which pixels above the brows count as skin; what is none (hair) stays as it is."""
+    occlusion: Occlusion = "network"
+    """What finds hands, microphones and hair before the face, which stay as they are."""
     keep_mouth: bool = False
     """Show the wearer's own mouth."""
     keep_eyes: bool = False

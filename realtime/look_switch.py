@@ -14,13 +14,14 @@ KEYS = {
     "p": "soft edge, membrane or mixed gradients",
     "k": "next skin model",
     "o": "hull or ellipse",
+    "h": "leave out hands and hair before the face, or not",
     "d": "detail on or off",
     "e": "keep the wearer's eyes, or not",
     "u": "keep the wearer's mouth, or not",
 }
 """Keys of the preview window, and what they change."""
 
-_NEXT = {"m": "overlay", "c": "colour", "p": "blend", "k": "skin", "o": "mask"}
+_NEXT = {"m": "overlay", "c": "colour", "p": "blend", "k": "skin", "o": "mask", "h": "occlusion"}
 _TURN = {"e": "keep_eyes", "u": "keep_mouth"}
 
 

@@ -1,9 +1,9 @@
 """Decides where in a crop the swapped face is shown.
 
 One rule: the outline (hull or ellipse), times the swapper's own mask, times the skin above the
-brows, less a kept mouth and kept eyes. Outlines follow the landmarks, which are steady already;
-what networks and colours say is steadied here, in the crop, which moves with the face: a filter
-there makes nothing swim.
+brows, less a kept mouth and kept eyes, less what lies before the face. Outlines follow the
+landmarks, which are steady already; what networks and colours say is steadied here, in the crop,
+which moves with the face: a filter there makes nothing swim.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from swapcast.kernels.detail import expand
 from swapcast.kernels.geometry import face_outline
 from swapcast.kernels.mask import MOST_EDGES, ellipse, hull
+from swapcast.kernels.occlusion import bareness, cut_out, hidden_share
 from swapcast.kernels.steady import approach
 from swapcast.realtime.buffers import Buffers
 from swapcast.realtime.frame import Points
@@ -22,6 +23,9 @@ _REACH = 1.06  # of a landmark's way from the face's middle: cheeks stand out be
 _HIDDEN = 0.7  # share of its way from the face's middle at which an unseen landmark counts
 _RAMP = 0.06  # of the crop's side, above the brows: where skin begins to decide
 _CLOSING = 2.0  # times as fast does a mask give way to what comes before the face
+_BARE, _COVERED = 0.35, 0.65  # likelihoods of a cover: up to where none is, and from where one is
+_INNER = 0.9  # of the outline, from where on a pixel belongs to the inner face
+_MOST, _AGAIN = 0.5, 0.42  # of the inner face that covers may open; below which they are believed
 
 
 class FaceMask:
@@ -49,10 +53,14 @@ class FaceMask:
         """float32 [S, S], 0…1: the swapper's own, steadied."""
         self.skin: Plane | None = None
         """float32 [n, n], 0…1: skin, or the face below the brows; steadied."""
+        self.bare: Plane | None = None
+        """float32 [k, k], 0…1: what nothing lies before; steadied. None: nobody looked."""
+        self._new_bare: Plane = np.ones((0, 0), np.float32)
+        self._believed = True
 
     def forget(self) -> None:
         """Let go of the past: another scene."""
-        self.model = self.skin = None
+        self.model = self.skin = self.bare = None
 
     def __call__(
         self,
@@ -122,6 +130,39 @@ class FaceMask:
         hull(grown, max(0.02 * self._size, 1.0), self._edges, self._part)
         np.subtract(1, self._part, out=self._part)
         np.multiply(mask, self._part, out=mask)
+
+    def leave_out(self, look: Look, cover: Plane | None, mask: Plane) -> bool:
+        """Leave out what lies before the face, unless that is too much to be believed.
+
+        The wearer must not show because a network errs: where covers would open more than half of
+        the inner face, they are ignored, until they are well below that again.
+
+        Parameters
+        ----------
+        look : Look
+        cover : float32 [k, k], 0…1, or None
+            How likely something lies before the face; None: nobody looked.
+        mask : float32 [S, S], 0…1
+            Changed in place.
+
+        Returns
+        -------
+        bool
+            Whether anything is left out.
+        """
+        if cover is None:
+            self.bare = None
+            return False
+        if self._new_bare.shape != cover.shape:
+            self._new_bare = np.ones(cover.shape, np.float32)
+        bareness(cover, _BARE, _COVERED, self._new_bare)
+        self.bare = _steadied(self.bare, self._new_bare, look.steady)
+        hidden = hidden_share(self.bare, self.outline, _INNER)
+        self._believed = hidden <= (_MOST if self._believed else _AGAIN)
+        if not self._believed or hidden == 0 or look.overlay == "occlusion":  # that is tinted
+            return False
+        cut_out(self.bare, mask)
+        return True
 
     def narrow(
         self, look: Look, levels: Levels, person: PersonSkin, landmarks: Points, mask: Plane

@@ -132,9 +132,13 @@ class FaceSwap:
             compositor.crop(frame, affine, swapper.crop[0])
         with timing("infer"):
             picture, predicted = swapper()
+        crop = swapper.crop[0]
+        with timing("occlusion"):
+            cover = compositor.covers(crop)
         with timing("mask"):
-            crop = swapper.crop[0]
-            return compositor.paste(face, crop, picture, predicted, affine, frame=frame)
+            return compositor.paste(
+                *(face, crop, picture, predicted, affine), cover=cover, frame=frame
+            )
 
     def _judge(
         self,
@@ -188,8 +192,9 @@ class FaceSwap:
 
 
 def _under(paste: Paste, points: Points) -> bool:
-    """Tell whether most of five points lie where a swapped face shows."""
-    size = paste.mask.shape[0]
+    """Tell whether most of five points lie where a swapped face shows, or what hides it."""
+    mask = paste.mask if paste.whole is None else paste.whole
+    size = mask.shape[0]
     places = np.rint(transform(invert(paste.affine), points)).astype(np.intp)
     inside = places[((places >= 0) & (places < size)).all(1)]
-    return bool(np.count_nonzero(paste.mask[inside[:, 1], inside[:, 0]] > 0.5) >= _UNDER)
+    return bool(np.count_nonzero(mask[inside[:, 1], inside[:, 0]] > 0.5) >= _UNDER)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels.match import moments, reduce
+from swapcast.kernels.occlusion import cut_out
 from swapcast.kernels.steady import sure_part
 from swapcast.realtime.border import Border
 from swapcast.realtime.buffers import Buffers
@@ -32,6 +33,8 @@ class Dressed:
     """float32 [3, S, S]: what of the true face is no detail; see `swapcast.kernels.paste`."""
     gate: Plane | None
     """float32 [S, S]: how much of the camera's detail shows."""
+    whole: Plane | None
+    """float32 [S, S], 0…1: the mask as if nothing lay before the face; None: it is the mask."""
 
 
 class Worn:
@@ -80,6 +83,7 @@ class Worn:
         visibility: NDArray[np.float32],
         buffers: Buffers,
         *,
+        cover: Plane | None = None,
         steady: bool = True,
     ) -> Dressed:
         """Dress the next frame's swapped face.
@@ -94,6 +98,8 @@ class Worn:
         landmarks : float32 [68, 2], pixels of the crop
         visibility : float32 [68], 0…1
         buffers : Buffers
+        cover : float32 [k, k], 0…1, or None
+            How likely something lies before the face.
         steady : bool
             Whether the past counts.
         """
@@ -105,9 +111,12 @@ class Worn:
         if self._changed() or not steady:
             self.forget()
         mask = self.mask(look, landmarks, predicted, buffers)
+        whole = self._leave_out(look, cover, mask, buffers)
         sure_part(self._all, mask, _SURE, _BLOCK, self._inside)
         self.skin.learn(self._true, (landmarks / _BLOCK).astype(np.float32))
         self.skin.likeness(self._true, self._likeness, SURE)
+        if whole is not None and self.mask.bare is not None:
+            cut_out(self.mask.bare, self._likeness)
         np.multiply(self._likeness, self._inside, out=self._trust)
         self.tone.look(self._true, self._made, self._trust, self._inside)
         self.mask.narrow(look, self._true, self.skin, landmarks, mask)
@@ -122,7 +131,18 @@ class Worn:
             coarse, gate = self.detail(look.detail, (true, face), levels, self._trust, buffers)
         if look.overlay != "none":
             self._tint(look.overlay, face)
-        return Dressed(face, mask, coarse, gate)
+        return Dressed(face, mask, coarse, gate, whole)
+
+    def _leave_out(
+        self, look: Look, cover: Plane | None, mask: Plane, buffers: Buffers
+    ) -> Plane | None:
+        """Take out of the mask what lies before the face; return the mask before, if that was."""
+        if cover is None:
+            self.mask.leave_out(look, None, mask)
+            return None
+        whole: Plane = buffers.take(mask.shape, np.float32)
+        np.copyto(whole, mask)
+        return whole if self.mask.leave_out(look, cover, mask) else None
 
     def _changed(self) -> bool:
         """Tell whether the true face has other colours than a moment ago: another scene."""
@@ -139,12 +159,17 @@ class Worn:
         levels = self._true, self._made
         self.border.apply(look, true, levels, self._likeness, self.mask.outline, face)
 
+    def _hidden(self) -> Plane | None:
+        """Return where something lies before the face."""
+        return None if self.mask.bare is None else 1 - self.mask.bare
+
     def _tint(self, overlay: Overlay, face: Crop) -> None:
         """Tint the swapped face where a mask is."""
         planes: dict[str, Plane | None] = {
             "outline": self.mask.outline,
             "model": self.mask.model,
             "skin": self.mask.skin,
+            "occlusion": self._hidden(),
             "trust": self._trust,
             "detail": self.detail.gate,
         }
@@ -154,8 +179,7 @@ class Worn:
         if plane is None:
             return
         if plane.shape != face.shape[1:]:
-            plane = np.kron(plane, np.ones((_BLOCK, _BLOCK), np.float32))
-            grown = np.zeros(face.shape[1:], np.float32)
-            grown[: plane.shape[0], : plane.shape[1]] = plane
+            grown = np.ones(face.shape[1:], np.float32)
+            cut_out(np.ascontiguousarray(plane), grown)
             plane = grown
         face += np.float32(0.5) * plane * (_TINTS - face)

@@ -189,6 +189,54 @@ def test_the_mask_of_a_network_is_steadied_and_still_closes_quickly():
     assert mask[75:95].max() < 0.1
 
 
+def test_a_hand_before_the_face_stays_and_its_colours_do_not_count():
+    true, made = skin_crop(TRUE), skin_crop(MADE, seed=1)
+    cover = np.zeros((56, 56), np.float32)
+    cover[26:40, 22:35] = 1
+    bare = dressed(Worn(SIZE), Look(detail=0.0), true, made)
+    true[:, 60:90, 50:80] *= 0.3
+    worn = Worn(SIZE)
+    over = dressed(worn, Look(detail=0.0), true, made, cover=cover)
+    assert over.mask[64:86, 54:76].max() < 0.05
+    assert over.whole is not None
+    np.testing.assert_allclose(over.whole, bare.mask, atol=1e-6)
+    np.testing.assert_allclose(over.mask[30:55], bare.mask[30:55], atol=1e-6)
+    free = np.s_[:, 35:50, 50:80]
+    np.testing.assert_allclose(
+        over.face[free].mean((1, 2)), bare.face[free].mean((1, 2)), atol=0.02
+    )
+    assert dressed(worn, Look(detail=0.0), true, made).whole is None
+
+
+def test_a_cover_gives_way_at_once_and_comes_back_by_degrees():
+    true, worn = skin_crop(TRUE), Worn(SIZE)
+    cover = np.zeros((56, 56), np.float32)
+    dressed(worn, Look(), true, true, cover=cover)
+    cover[28:36, 24:32] = 1
+    assert dressed(worn, Look(), true, true, cover=cover).mask[70:76, 60:68].max() < 0.05
+    cover[:] = 0
+    after = dressed(worn, Look(), true, true, cover=cover).mask[70:76, 60:68]
+    assert 0.3 < after.mean() < 0.7
+
+
+def test_what_claims_to_hide_most_of_the_face_is_not_believed():
+    true, worn = skin_crop(TRUE), Worn(SIZE)
+    whole = dressed(Worn(SIZE), Look(), true, true).mask
+    opened = []
+    for rows in range(0, 57, 2):  # it creeps down over the face
+        cover = np.zeros((56, 56), np.float32)
+        cover[:rows] = 1
+        mask = dressed(worn, Look(), true, true, cover=cover).mask
+        opened.append((whole - mask)[whole > 0.9].mean())
+    assert 0.4 < max(opened) < 0.52
+    assert opened[-1] == 0  # wholly covered: the swap is worn
+    cover[:] = 1  # and one that jumps
+    cover[40:] = 0
+    for _ in range(3):
+        mask = dressed(worn, Look(), true, true, cover=cover).mask
+    np.testing.assert_allclose(mask, whole, atol=1e-6)
+
+
 def test_kept_eyes_and_mouth_are_left_out_of_the_mask():
     true = skin_crop(TRUE)
     plain = dressed(Worn(SIZE), Look(), true, true).mask
@@ -227,9 +275,12 @@ def test_hair_over_the_forehead_keeps_the_cameras_picture_and_a_beard_does_not()
 @pytest.mark.parametrize("overlay", [one for one in choices("overlay") if one != "none"])
 def test_every_mask_can_be_shown(overlay):
     true, look = skin_crop(TRUE), Look(skin="adaptive")
-    predicted = np.ones((SIZE, SIZE), np.float32)
-    plain = dressed(Worn(SIZE), look, true, true, predicted).face
-    tinted = dressed(Worn(SIZE), replace(look, overlay=overlay), true, true, predicted).face
+    predicted, cover = np.ones((SIZE, SIZE), np.float32), np.zeros((32, 32), np.float32)
+    cover[12:16, 12:16] = 1
+    plain, tinted = (
+        dressed(Worn(SIZE), one, true, true, predicted, cover=cover).face
+        for one in (look, replace(look, overlay=overlay))
+    )
     shift = (tinted - plain)[INSIDE].mean((1, 2))
     assert shift[1] > 0.05
     assert shift[1] > shift[0]
