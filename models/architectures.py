@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from swapcast.models.augmentation import Augmentation
+from swapcast.models.cast import Cast, CastSettings
 from swapcast.models.checkpoint import Checkpoint, CheckpointError
 from swapcast.models.conditional_autoencoder import ConditionalAutoencoder, ConditionalSettings
 from swapcast.models.conditional_gan import ConditionalGan, GanSettings
@@ -36,6 +37,7 @@ ARCHITECTURES: Mapping[type[ModelSettings], type[Learner[Any]]] = {
     FaderSettings: FaderNet,
     SimSwapSettings: SimSwap,
     StudentSettings: Student,
+    CastSettings: Cast,
 }
 """Every network class, by the class of its settings."""
 
@@ -89,6 +91,27 @@ READY: Mapping[str, Preset] = {
             "warm_up": 200,
             "decay": "cosine",
             "steps": 40_000,
+        },
+    ),
+    "cast": Preset(
+        "A few people's faces in one compact network, 224 pixels; learns from pairs of them.",
+        CastSettings(),
+        {
+            "augmentation": Augmentation(
+                turn=12,
+                zoom=0.1,
+                shift=0.06,
+                mirror=0.5,
+                colour=0.25,
+                blur=0.3,
+                noise=0.03,
+                codec=0.5,
+            ),
+            "batch": (8,),
+            "rate": 2e-3,
+            "warm_up": 300,
+            "decay": "cosine",
+            "steps": 20_000,
         },
     ),
 }

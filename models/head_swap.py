@@ -15,6 +15,8 @@ from swapcast.models.head_skin import Skin, landmarks_in_texture
 
 SIDE = 512
 _COARSE = 128
+_TAKEN = 0.75
+"""How much of the head's skin tone a face takes in its middle."""
 MIDDLE = np.s_[48:80, 44:84]
 """The middle of the face in a coarse texture of 128 pixels."""
 
@@ -92,7 +94,7 @@ def find_borders(head: Head) -> Borders:
 def _front(place: Floats) -> Floats:
     """Return how far the face's own skin, brows and beard are what is seen, float32 [512, 512]."""
     nose = place[30]
-    brows = place[17:27] + [0, -14]
+    brows = place[17:27] - np.array([0, 14])
     outline = np.concatenate([brows, (nose + 0.94 * (place[1:16] - nose))[::-1]])
     inside = np.zeros((SIDE, SIDE), np.float32)
     cv2.fillPoly(inside, [cv2.convexHull(np.rint(outline).astype(np.int32))], 1.0)
@@ -115,7 +117,7 @@ def put_on(body: Person, face: Face, borders: Borders) -> Person:
     """Return the person whose head is ``body``'s and whose face is ``face``.
 
     The face is moved and scaled to the head, not turned. Its skin takes the head's tone at the
-    border and keeps its own in the middle, unless the two are far apart; light is not part of it.
+    border and most of it in the middle; light is not part of it.
 
     Parameters
     ----------
@@ -149,9 +151,10 @@ def put_on(body: Person, face: Face, borders: Borders) -> Person:
 def _tone(head: Floats, face: Face, borders: Borders) -> Floats:
     """Return by what a face's skin takes the head's tone, float32 [h, w, 3] of the borders' box."""
     ratio = np.clip(coarse(head) / face.tone, 0.1, 10)
-    apart = abs(float(np.log(ratio[MIDDLE]).mean()))  # very different tones meet half-way
     match = borders.match
-    ratio = ratio ** (match + (1 - match) * np.float32(0.6 * min(apart / 1.5, 1)))
+    # In the middle one factor for all of it: the head's own lids and lips are no part of its tone.
+    middle = np.exp(np.log(ratio[MIDDLE]).mean((0, 1)))
+    ratio = ratio**match * middle ** ((1 - match) * _TAKEN)
     whole = cv2.resize(ratio, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     return np.asarray(whole[borders.box], np.float32)
 

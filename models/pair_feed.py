@@ -59,6 +59,8 @@ class PairBatch:
     """float32 [n, 3, 112, 112], RGB, 0…1: a portrait of the person in ``target``."""
     points: Tensor
     """float32 [n, 5, 2]: eyes, nose tip, mouth corners in ``target``, (x, y) in pixels."""
+    people: Tensor
+    """int64 [n]: the number of the person in ``target``."""
 
     def window(self, left: int, top: int, side: int) -> "PairBatch":
         """Return a square part of the crops."""
@@ -74,6 +76,7 @@ class PairBatch:
             part(self.features),
             self.views,
             self.points - self.points.new_tensor([left, top]),
+            self.people,
         )
 
     def align(self, pictures: Tensor) -> Tensor:
@@ -165,13 +168,19 @@ class PairFeed:
             model.begin()
 
     def draw(self, counts: Sequence[int], random: Generator) -> dict[str, PairBatch]:
-        """Return one batch of pairs, drawn with repetition, each changed in its own way."""
+        """Return one batch of pairs, drawn with repetition, each changed in its own way.
+
+        Every folder is drawn from as often as any other, however many pairs it holds.
+        """
         self._drawn += 1
         if self._drawn % _REFRESH == 0:
             for pairs in self._sets:
                 pairs.refresh()
         chance = np.random.default_rng(int(torch.randint(1 << 62, (), generator=random)))
-        picked = chance.integers(len(self), size=counts[0])
+        sizes = [len(pairs) for pairs in self._sets]
+        folders = chance.integers(len(sizes), size=counts[0])
+        firsts, sizes = np.cumsum([0, *sizes])[folders], np.array(sizes)[folders]
+        picked = firsts + (chance.random(counts[0]) * sizes).astype(int)
         return {"pairs": self.batch(picked.tolist(), chance)}
 
     def batch(self, picked: Sequence[int], chance: np.random.Generator | None) -> PairBatch:
@@ -193,6 +202,7 @@ class PairFeed:
             marked[:, 1:2],
             planar(views),
             torch.from_numpy(points).to(self._device),
+            torch.tensor([self._pair(index).person for index in picked], device=self._device),
         )
 
     def provenance(self) -> dict[str, list[dict[str, Any]]]:

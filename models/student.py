@@ -11,7 +11,8 @@ network's weights is the idea of Xu et al., "MobileFaceSwap", 2022.
 Ours: the decoder's convolutions are modulated up to half the crop's side, for brows and skin are
 fine things and it costs nothing once baked; a map of what the face looks like, read from a portrait
 and moved into the crop's frame, is added at three sizes, a constant once it is baked; both are read
-by a small network that learns together with the student. What comes out is added to the crop.
+by a small network that learns together with the student. What comes out is the whole face: when it
+was added to the crop, the wearer's brows and beard came through.
 """
 
 import copy
@@ -20,14 +21,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from swapcast.models.embedder import Embedder, EmbedderSettings, read_embedder
+from swapcast.models.embedder import EmbedderSettings, read_embedder
 from swapcast.models.pair_feed import PairBatch, PairModel
 from swapcast.models.student_layers import SLOPE, Block, Modulated, Place, Rise
-from swapcast.models.student_loss import compare
+from swapcast.models.student_loss import Likeness, compare, pick_window, shown
 from swapcast.models.student_reader import Identities, Portraits
 from swapcast.models.student_settings import StudentSettings
 from swapcast.models.swap_model import Made
@@ -63,11 +63,7 @@ class Generator(nn.Module):
         nn.init.normal_(self.out.weight, std=0.02)
 
     def forward(self, crops: Tensor, identity: Identities) -> tuple[Tensor, Tensor]:
-        """Return faces float32 [n, 3, size, size], RGB, about 0…1, and masks' logits [n, 1, …].
-
-        What comes out is added to the crop: light, tone and all that lies before the face are there
-        already.
-        """
+        """Return faces float32 [n, 3, size, size], RGB, about 0…1, and masks' logits [n, 1, …]."""
         vectors, maps = self.spread * identity.vectors, identity.maps
         x = self.stem(2 * crops - 1)
         skips = []
@@ -81,7 +77,7 @@ class Generator(nn.Module):
         for up, skip in zip(self.up, reversed(skips), strict=True):
             x = up(x, skip, vectors, maps)
         made = F.pixel_shuffle(self.out(F.leaky_relu(x, SLOPE)), 2).float()
-        return crops + made[:, :3], made[:, 3:]
+        return 0.5 + made[:, :3], made[:, 3:]
 
 
 class Student(PairModel):
@@ -101,7 +97,7 @@ class Student(PairModel):
         known = EmbedderSettings(template="arcface_112_v2") if settings.recogniser else None
         self.portraits = Portraits(settings, known)
         self.generator = Generator(settings, settings.vector)
-        self._teacher: list[Embedder] = []  # in a list: no part of what is kept or learned
+        self.likeness = Likeness()
 
     def players(self) -> Mapping[str, Sequence[nn.Module]]:
         """Let generator and portrait reader learn as one; the recogniser learns no more."""
@@ -125,32 +121,18 @@ class Student(PairModel):
             if known.settings != self.portraits.recogniser.settings:
                 raise ValueError(f"{self.settings.recogniser} has another form: {known.settings}")
             self.portraits.recogniser.load_state_dict(known.state_dict())
-        if self.settings.teacher:
-            self._teacher = [read_embedder(Path(self.settings.teacher))[0]]
+        self.likeness.begin(self.settings)
 
     def losses(self, batches: Mapping[str, PairBatch], player: str, step: int) -> dict[str, Tensor]:
         """Compare the faces that are made with the exact ones."""
         (batch,) = batches.values()
         told = self.portraits.split(self.portraits(batch.views))
-        whole = step % self.settings.whole == 0 or self.settings.window >= self.size
-        if not whole:
-            cell, side = 1 << len(self.settings.widths), self.settings.window
-            left, top = (cell * torch.randint((self.size - side) // cell + 1, (2,))).tolist()
-            batch, told = batch.window(left, top, side), told.window(left, top, side)
+        window = pick_window(self.settings, step)
+        if window is not None:
+            batch, told = batch.window(*window), told.window(*window)
         face, mask = self.generator(batch.driver, told)
         parts = compare(face, mask, batch, self.settings)
-        if self._teacher and whole:
-            parts["identity"] = self.settings.identity * self._unlike(face, batch)
-        return parts
-
-    def _unlike(self, faces: Tensor, batch: PairBatch) -> Tensor:
-        """Return 1 − cosine between the faces that are made and the exact ones, to the teacher."""
-        (teacher,) = self._teacher
-        teacher.to(faces.device)
-        with torch.no_grad():
-            wanted = teacher(batch.align(batch.target))
-        alike: Tensor = (teacher(batch.align(faces)) * wanted).sum(1)
-        return (1 - alike).mean()
+        return parts if window else parts | self.likeness(face, mask, batch, self.settings)
 
     def like(self, crops: Tensor, read: Tensor) -> Made:
         """Give faces any identities.
@@ -161,20 +143,11 @@ class Student(PairModel):
         read : float32 [n, m], of `Portraits`
         """
         face, mask = self.generator(crops, self.portraits.split(read))
-        return Made(face.clamp(0, 1), _shown(mask))
+        return Made(face.clamp(0, 1), shown(mask))
 
     def show(self, batch: PairBatch) -> Made:
         """Make of each driver the face that its pair wants."""
         return self.like(batch.driver, self.portraits(batch.views))
-
-
-def _shown(mask: Tensor) -> Tensor:
-    """Return how much of a face shows, 0…1, for the logits of how much of it is another's.
-
-    A made face passes over into the driver's by itself, at hair and brows. Were it blended once
-    more by that share, the driver's brows would show through; so a quarter of it counts as all.
-    """
-    return (4 * mask.sigmoid()).clamp(max=1)
 
 
 class Baked(nn.Module):
@@ -203,4 +176,4 @@ class Baked(nn.Module):
         """Return face and mask, 0…1, for crop float32 [1, 3, size, size], RGB, 0…1."""
         nothing = crop.new_zeros(1, 0)
         face, mask = self.generator(crop, Identities(nothing, nothing))
-        return face.clamp(0, 1), _shown(mask)
+        return face.clamp(0, 1), shown(mask)
