@@ -36,7 +36,9 @@ class _Recorded:
         return next(self._left, None)
 
 
-def quantise(network: onnx.ModelProto, recorded: Sequence[Inputs]) -> onnx.ModelProto:
+def quantise(
+    network: onnx.ModelProto, recorded: Sequence[Inputs], *, symmetric: bool = False
+) -> onnx.ModelProto:
     """Return a network whose weights and activations are 8-bit numbers (QDQ form, opset as before).
 
     Weights are signed, with a scale for each channel; activations are unsigned, with ranges from
@@ -48,6 +50,7 @@ def quantise(network: onnx.ModelProto, recorded: Sequence[Inputs]) -> onnx.Model
     ----------
     network : weights in float32; it is left as it is
     recorded : of real faces, at least `LEAST`
+    symmetric : activations become signed, with their zero in the middle, as TensorRT wants them
 
     Raises
     ------
@@ -73,8 +76,9 @@ def quantise(network: onnx.ModelProto, recorded: Sequence[Inputs]) -> onnx.Model
             op_types_to_quantize=["Conv"],
             nodes_to_exclude=last,
             per_channel=True,
-            activation_type=QuantType.QUInt8,
+            activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            extra_options={"ActivationSymmetric": symmetric},
         )
         made = onnx.load(small)
     del made.metadata_props[:]

@@ -21,6 +21,7 @@ from swapcast.export.parity import (
     ParityReport,
     Precision,
     check_parity,
+    demand_parity,
     providers_here,
 )
 from swapcast.export.quantise import QuantiseError, quantise
@@ -32,6 +33,27 @@ from swapcast.models.training import CHECKPOINT
 
 OPSET = 18
 _FACES = 128
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One identity's network, ready to be written in any form."""
+
+    model: nn.Module
+    """As it was trained: crop (and sliders) in, face (and mask) out."""
+    proto: onnx.ModelProto
+    """The same in ONNX, all in float32, without what it says of itself."""
+    about: Mapping[str, Any]
+    """What the network says of itself under the metadata key ``swapcast``."""
+    outputs: tuple[str, ...]
+    size: int
+    """Side of the crop, pixels."""
+    sliders: int
+
+    def inputs(self, crops: Sequence[Floats]) -> list[dict[str, Floats]]:
+        """Return crops as the network takes them, all sliders in the middle."""
+        middle = {"sliders": np.zeros((1, self.sliders), np.float32)} if self.sliders else {}
+        return [{"crop": crop, **middle} for crop in crops]
 
 
 @dataclass(frozen=True)
@@ -72,6 +94,38 @@ def export(
     ParityError
         If the file does not make the pictures that the trained network makes.
     """
+    prepared = prepare(run, identity)
+    proto, judged = prepared.proto, list[Floats]()
+    if precision == "fp16":
+        halve_weights(proto)
+    if precision == "int8":
+        recorded, judged = recorded_faces(calibrate, prepared.size)
+        proto = quantise(proto, prepared.inputs(recorded))
+    network = named(proto, prepared.about)
+    parity = check_parity(
+        prepared.model,
+        network,
+        prepared.outputs,
+        size=prepared.size,
+        sliders=prepared.sliders,
+        precision=precision,
+        providers=providers_here(),
+        faces=judged,
+    )
+    demand_parity(parity)
+    return Exported(network, prepared.about, parity)
+
+
+def prepare(run: Path, identity: str) -> Prepared:
+    """Read a training and bake one identity in.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such training or no such identity in it.
+    ParityError
+        If it cannot be written as ONNX.
+    """
     checkpoint = read_checkpoint(run / CHECKPOINT if run.is_dir() else run)
     if checkpoint.identities and identity not in checkpoint.identities:
         raise CheckpointError(
@@ -85,45 +139,25 @@ def export(
         )
     model = trained.swapper(identity).eval()
     about = _about(checkpoint, identity)
-    size = trained.size
-    inputs = {"crop": torch.zeros(1, 3, size, size)}
+    inputs = {"crop": torch.zeros(1, 3, trained.size, trained.size)}
     if trained.sliders:
         about |= {"sliders": trained.sliders}
         inputs |= {"sliders": torch.zeros(1, len(trained.sliders))}
     with torch.no_grad():
         outputs = ["face", "mask"][: len(model(*inputs.values()))]
     proto = to_proto(model, inputs, outputs)
-    judged: list[Floats] = []
-    if precision == "fp16":
-        halve_weights(proto)
-    if precision == "int8":
-        recorded, judged = _recorded(calibrate, size)
-        sliders = {name: value.numpy() for name, value in inputs.items() if name != "crop"}
-        proto = quantise(proto, [{"crop": crop, **sliders} for crop in recorded])
+    return Prepared(model, proto, about, tuple(outputs), trained.size, len(trained.sliders))
+
+
+def named(proto: onnx.ModelProto, about: Mapping[str, Any]) -> bytes:
+    """Return a network as a file's bytes, with what it says of itself."""
     onnx.helper.set_model_props(proto, {"swapcast": json.dumps(about)})
     onnx.checker.check_model(proto)
-    network = proto.SerializeToString()
-    parity = check_parity(
-        model,
-        network,
-        outputs,
-        size=size,
-        sliders=len(trained.sliders),
-        precision=precision,
-        providers=providers_here(),
-        faces=judged,
-    )
-    if not parity.passed:
-        far = "; ".join(
-            f"{d.provider} {d.output}: {d.largest:.2g} at most, {d.mean:.2g} on average"
-            for d in parity.differences
-            if not d.passed
-        )
-        raise ParityError(f"the exported network differs from the trained one: {far}")
-    return Exported(network, about, parity)
+    network: bytes = proto.SerializeToString()
+    return network
 
 
-def _recorded(folders: Sequence[Path], size: int) -> tuple[list[Floats], list[Floats]]:
+def recorded_faces(folders: Sequence[Path], size: int) -> tuple[list[Floats], list[Floats]]:
     """Return faces to calibrate with, and every fourth one, to judge by; at most 128 in all."""
     if not folders:
         raise QuantiseError(
@@ -185,8 +219,13 @@ def write_network(exported: Exported, out: Path) -> Path:
     part = out.with_name(out.name + ".part")
     part.write_bytes(exported.network)
     part.replace(out)
+    return write_proof(exported.parity, out)
+
+
+def write_proof(report: ParityReport, out: Path) -> Path:
+    """Write what a network was compared with beside it, as ``….parity.json``."""
     proof = out.with_suffix(".parity.json")
-    proof.write_text(json.dumps(exported.parity.plain(), indent=1) + "\n")
+    proof.write_text(json.dumps(report.plain(), indent=1) + "\n")
     return proof
 
 
