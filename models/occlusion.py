@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from swapcast.models.landmarks import LandmarkModel
+
 
 @dataclass(frozen=True, kw_only=True)
 class OcclusionSettings:
@@ -25,10 +27,12 @@ class OcclusionSettings:
     """Side of the crop, pixels; a multiple of 16."""
     template: str = "dfl_whole_face"
     """How crops are aligned; others are near enough, see the model card."""
-    widths: tuple[int, ...] = (16, 32, 40, 56)
+    widths: tuple[int, ...] = (16, 32, 64, 24)
     """Channels at 1/2, 1/4, 1/8 and 1/16 of the crop's side."""
     depths: tuple[int, ...] = (0, 1, 2, 1)
     """Residual blocks at each of these."""
+    mixes: tuple[bool, ...] = (True, True, False)
+    """Whether the features are convolved on the way back, at 1/2, 1/4 and 1/8."""
 
 
 def _conv(before: int, width: int, *, side: int = 3, stride: int = 1) -> nn.Sequential:
@@ -52,14 +56,15 @@ class _Residual(nn.Module):
 class _Rise(nn.Module):
     """Twice as large, and mixed with what was seen at that size before."""
 
-    def __init__(self, before: int, width: int) -> None:
+    def __init__(self, before: int, width: int, *, mix: bool) -> None:
         super().__init__()
-        self.narrow, self.mix = _conv(before, width, side=1), _conv(width, width)
+        self.narrow = _conv(before, width, side=1)
+        self.mix = nn.Sequential(_conv(width, width), nn.ReLU()) if mix else nn.Identity()
 
     def forward(self, x: Tensor, beside: Tensor) -> Tensor:
         larger = F.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest")
         mixed: Tensor = self.mix(F.relu(larger + beside))
-        return F.relu(mixed)
+        return mixed
 
 
 class OcclusionModel(nn.Module):
@@ -82,10 +87,33 @@ class OcclusionModel(nn.Module):
             )
             for (before, width), depth in zip(pairwise(widths), settings.depths, strict=True)
         )
+        steps = list(zip(pairwise(settings.widths), settings.mixes, strict=True))
         self.rises = nn.ModuleList(
-            _Rise(below, above) for above, below in reversed(list(pairwise(settings.widths)))
+            _Rise(below, above, mix=mix) for (above, below), mix in reversed(steps)
         )
         self.head = nn.Conv2d(settings.widths[0], 4, 3, padding=1)
+
+    def begin_as(self, reader: LandmarkModel) -> None:
+        """Take over what a landmark network has learned to see: faces, and what hides them.
+
+        Its first stages are these; so are the steps that lead to its heat maps.
+        """
+        known = reader.state_dict()
+        places = {f"falls.{k}.": f"stages.{k}." for k in range(3)}
+        places |= {"rises.1.narrow.": "to_fine.", "rises.1.mix.0.": "merge."}
+        own = self.state_dict()
+        for name in own:
+            for here, there in places.items():
+                if name.startswith(here):
+                    own[name] = known[there + name.removeprefix(here)]
+        self.load_state_dict(own)
+
+    def train(self, mode: bool = True) -> "OcclusionModel":
+        """Learn or not; the stages that `begin_as` fills keep their statistics."""
+        super().train(mode)
+        for part in (*self.falls[:3], self.rises[1]):
+            part.eval()
+        return self
 
     def forward(self, crops: Tensor) -> Tensor:
         """Mark what lies before the faces.

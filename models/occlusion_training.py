@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ import tyro
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from swapcast.models.landmarks import LandmarkConfig, LandmarkModel
+from swapcast.models.landmarks_training import load_exported
 from swapcast.models.occlusion import OcclusionModel, OcclusionSettings, write_occlusion
 from swapcast.models.occlusion_data import Faces, Sample, gather, load, patches_of, sample, save
 from swapcast.models.occlusion_evaluation import Evaluate, evaluate
@@ -33,6 +36,10 @@ _NEW = 8  # of each step's samples
 _PORTRAITS = 0.55  # of the samples show portraits, the others drawn people
 _NOBODY = "AI-made portraits of SFHQ-T2I (MIT, David Beniaguev); nobody real"
 _DRAWN = "pairs drawn of such people on ICT-FaceKit heads (MIT, USC ICT); nobody real"
+_BEGUN = (
+    "first stages of landmarks.onnx of this package, which learned from SFHQ-T2I portraits (MIT), "
+    "renders of ICT-FaceKit heads (MIT) and four GRID talkers (Cooke et al. 2006, CC BY 4.0)"
+)
 _LAID = "hands, hair, microphones, glasses and things drawn before them, with exact masks"
 
 
@@ -48,11 +55,13 @@ class Train:
     """Folders of drawn pairs."""
     most: int = 1200
     """Pairs of each folder."""
+    start: Path = Path(str(resources.files("swapcast.assets") / "landmarks.onnx"))
+    """Landmark network whose first stages it begins with."""
     minutes: float = 30
     """Processor time in all, over restarts: others may compute beside it."""
     samples: int = 32
     """Crops a step."""
-    rate: float = 3e-3
+    rate: float = 2e-3
     """Peak learning rate."""
 
 
@@ -80,7 +89,10 @@ class _Run:
     def __init__(self, settings: Train, provenance: list[dict[str, Any]]) -> None:
         self.settings, self.provenance = settings, provenance
         self.model = OcclusionModel(OcclusionSettings())
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        reader = LandmarkModel(LandmarkConfig())
+        load_exported(reader, settings.start)
+        self.model.begin_as(reader)
+        self.model.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model)
         self.optimiser = torch.optim.AdamW(self.model.parameters(), 1e-3, weight_decay=1e-3)
         self.step, self.spent = 0, 0.0
@@ -169,6 +181,7 @@ def train(settings: Train) -> None:
             {"role": "pictures", "what": _NOBODY, "people": plain},
             {"role": "pictures", "what": _DRAWN, "pictures": len(faces) - plain},
             {"role": "covers", "what": _LAID},
+            {"role": "start", "what": _BEGUN},
         ],
     )
     store, rng = _Store(faces, run.model.settings.size), np.random.default_rng([run.step, 11])

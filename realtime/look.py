@@ -14,7 +14,7 @@ else:
     import tomli as tomllib
 
 ColourMethod = Literal["off", "average", "reinhard", "reinhard-lab", "mkl", "histogram"]
-Blend = Literal["feather", "poisson", "mixed"]
+Blend = Literal["feather", "multiband", "poisson", "mixed"]
 SkinModel = Literal["off", "rgb", "hsv", "ycrcb", "adaptive"]
 Occlusion = Literal["network", "off"]
 Overlay = Literal["none", "mask", "outline", "model", "skin", "occlusion", "trust", "detail"]
@@ -48,8 +48,11 @@ class Look:
     """Share of the new in the masks that are seen, not drawn, each frame; 1 filters nothing."""
     colour: ColourMethod = "reinhard"
     """How the swap gets the wearer's colours."""
+    relight: float = 0.0
+    """How far the swap follows the light on the true face, part by part, 0…1."""
     blend: Blend = "feather"
-    """A soft edge; a membrane of the border's differences; or mixed gradients in the edge."""
+    """A soft edge; one that is wider for lower frequencies; a membrane of the border's differences;
+    or mixed gradients in the edge."""
     bound: Literal["hull", "rectangle"] = "hull"
     """What the membrane ends at: the outline, or the rectangle around it."""
     border: Literal["steady", "exact"] = "steady"
@@ -75,6 +78,7 @@ class Look:
             "forehead": (0.0, 1.0),
             "feather": (0.005, 0.3),
             "steady": (0.05, 1.0),
+            "relight": (0.0, 1.0),
             "spread": (0.0, 2.0),
             "detail": (0.0, 1.0),
             "fade_frames": (1, 60),

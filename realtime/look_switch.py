@@ -11,11 +11,12 @@ KEYS = {
     "l": "next look",
     "m": "next mask as a tint",
     "c": "next way to match colours",
-    "p": "soft edge, membrane or mixed gradients",
+    "p": "soft edge, bands, membrane or mixed gradients",
     "k": "next skin model",
     "o": "hull or ellipse",
     "h": "leave out hands and hair before the face, or not",
     "d": "detail on or off",
+    "n": "the true face's light, part by part, or not",
     "e": "keep the wearer's eyes, or not",
     "u": "keep the wearer's mouth, or not",
 }
@@ -83,6 +84,8 @@ class LookSwitch:
             self._set(_TURN[pressed], not getattr(look, _TURN[pressed]))
         elif pressed == "d":
             self._set("detail", 0.0 if look.detail else Look().detail)
+        elif pressed == "n":
+            self._set("relight", 0.0 if look.relight else 1.0)
 
     def _set(self, field: str, value: object) -> None:
         changed: dict[str, Any] = {field: value}

@@ -42,6 +42,11 @@ class Tone:
         self._matrix = np.eye(3, 4, dtype=np.float32)
         self._rate = 1.0
 
+    @property
+    def rate(self) -> float:
+        """How far the last frame went to new statistics, 0…1."""
+        return self._rate
+
     def forget(self) -> None:
         """Let go of the past: another scene."""
         self._known, self._curves, self._lab = False, None, None

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from swapcast.kernels.match import moments, reduce
 from swapcast.kernels.occlusion import cut_out
 from swapcast.kernels.steady import sure_part
+from swapcast.realtime.bands import Bands
 from swapcast.realtime.border import Border
 from swapcast.realtime.buffers import Buffers
 from swapcast.realtime.detail import Detail
 from swapcast.realtime.frame import Points
 from swapcast.realtime.look import Look, Overlay
 from swapcast.realtime.masks import FaceMask
+from swapcast.realtime.relight import Relight
 from swapcast.realtime.skin import SURE, Levels, PersonSkin, Plane
 from swapcast.realtime.tone import TO_LEVELS, Crop, Tone
 
@@ -58,7 +60,9 @@ class Worn:
         self._mean, self._before = np.zeros(9), np.zeros(3)
         self.mask = FaceMask(size, _BLOCK)
         self.skin, self.tone = PersonSkin(), Tone()
+        self.light = Relight()
         self.border: Border | None = None
+        self.bands: Bands | None = None
         self.detail = Detail(size, _BLOCK)
         self.shown = 0
         """Frames in a row in which it was worn."""
@@ -70,6 +74,7 @@ class Worn:
         self.mask.forget()
         self.skin.forget()
         self.tone.forget()
+        self.light.forget()
         self.detail.forget()
         if self.border is not None:
             self.border.forget()
@@ -122,8 +127,11 @@ class Worn:
         self.mask.narrow(look, self._true, self.skin, landmarks, mask)
         face: Crop = buffers.take(picture.shape, np.float32)
         self.tone.apply(look.colour, picture, (self._true, self._made), self._trust, face)
-        if look.blend != "feather":
-            self._even_out(look, true, face)
+        if look.relight > 0:
+            reduce(face, TO_LEVELS, _BLOCK, self._made)
+            levels = self._true, self._made
+            self.light(look.relight, levels, self._trust, self.tone.rate, face)
+        self._blend(look, true, mask if whole is None else whole, face)
         coarse = gate = None
         if look.detail > 0:
             reduce(face, TO_LEVELS, _BLOCK, self._made)
@@ -152,7 +160,15 @@ class Worn:
         self._before[:] = self._mean[:3]
         return jump > _CUT
 
-    def _even_out(self, look: Look, true: Crop, face: Crop) -> None:
+    def _blend(self, look: Look, true: Crop, mask: Plane, face: Crop) -> None:
+        """Change the face so that its mask's edge is not seen."""
+        if look.blend == "feather":
+            return
+        if look.blend == "multiband":
+            if self.bands is None:
+                self.bands = Bands(self.size)
+            self.bands.apply(true, mask, face)
+            return
         if self.border is None:
             self.border = Border(self.size)
         reduce(face, TO_LEVELS, _BLOCK, self._made)
