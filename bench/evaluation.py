@@ -93,6 +93,8 @@ def main(settings: Evaluate) -> dict[str, Any]:
         If a face may not be worn.
     """
     cv2.setNumThreads(1)
+    for face in settings.faces:  # before anything else
+        face_store().find(face, USES)
     judges = Evaluators(settings.judges)
     gallery = read_gallery(settings.gallery, judges)
     worn_faces = [*_faces(settings, gallery, judges), _Worn("", "", "")]

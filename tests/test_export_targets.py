@@ -19,7 +19,11 @@ from swapcast.export.to_onnx import prepare
 from swapcast.export.to_openvino import TargetError, run_ir, write_openvino
 from swapcast.export.to_tensorrt import Gpu, build_engine, gpu_here, prepare_graph, write_tensorrt
 from swapcast.models.shared_autoencoder import AutoencoderSettings
-from tests.test_export import write_run
+from swapcast.realtime.__main__ import main as program
+from swapcast.realtime.consent import issue_record
+from swapcast.realtime.face_store import face_store
+from tests.made_consent import ACCEPTED
+from tests.test_export import SOURCE, write_run
 from tests.test_faces import write_set
 from tests.test_quantise import faces, network
 
@@ -220,3 +224,32 @@ def test_timings_are_kept_from_one_build_to_the_next(tmp_path):
     assert trt.asked["before"] == b"timings"
     with pytest.raises(TargetError, match="cannot read the network: an operator"):
         build_engine(Recorded(refuses=True), b"network", timings)
+
+
+def test_the_program_writes_what_is_asked_for_or_says_what_is_missing(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    record = issue_record(
+        subject="x",
+        kind="fictional",
+        statement="drawn",
+        scope=("live",),
+        key=face_store().key,
+        policy=ACCEPTED,
+    )
+    write_run(
+        tmp_path / "run",
+        AutoencoderSettings(width=1 / 16),
+        {**SOURCE, "subject": "x", "consent": record.plain()},
+    )
+    program(["export", "run", "--identity", "b", "--to", "onnx"])
+    assert "the live loop wears .face packs only" in capsys.readouterr().err
+    assert {"b.onnx", "b.parity.json"} < {path.name for path in tmp_path.iterdir()}
+    if find_spec("tensorrt") is None:
+        with pytest.raises(SystemExit) as ended:
+            program(["export", "run", "--identity", "b", "--to", "tensorrt"])
+        assert ended.value.code == 1
+        said = capsys.readouterr().err.strip()
+        assert said.endswith("choose --to onnx or --to openvino")
+        assert said.count("\n") == 0
