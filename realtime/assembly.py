@@ -33,6 +33,7 @@ from swapcast.realtime.loop import convert, run
 from swapcast.realtime.mailbox import Latest
 from swapcast.realtime.memory import give_back
 from swapcast.realtime.meter import Meter, write_report
+from swapcast.realtime.restorer import open_restorer
 from swapcast.realtime.settings import Convert, Engine, Live
 from swapcast.realtime.signing import sign_recordings
 from swapcast.realtime.sinks import Sink, SinkSettings, open_sink
@@ -215,6 +216,7 @@ def open_faces(
         mode=settings.guard,
         colours=[sink.colour for sink in sinks],
         further=further,
+        restorer=open_restorer(settings.restorer, stack, meter.notice, detached=detached),
     )
     give_back()
     return swap, analyse

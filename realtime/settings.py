@@ -48,6 +48,9 @@ class Engine:
     look: str = "natural"
     """How faces are put into the picture: natural, seamless, performance, debug, or a .toml file
     (`swapcast looks`)."""
+    restorer: Path | None = None
+    """ONNX file of a face restorer (GFPGAN, GPEN and their like), which sharpens the swapped face
+    as often as it can."""
     badge: BadgeStyle = "label"
     """The visible badge that says that the face was made by AI: label, letters, dot or off. The
     invisible mark is always there."""

@@ -16,6 +16,7 @@ from swapcast.realtime.look import Look
 from swapcast.realtime.loop import Finished
 from swapcast.realtime.meter import Meter
 from swapcast.realtime.places import Box
+from swapcast.realtime.restorer import Restorer
 from swapcast.realtime.stillness import SwapsCrops
 from swapcast.realtime.who import Largest, Roles, Who
 
@@ -35,6 +36,7 @@ class FaceSwap:
     mode : what is shown where a face should be swapped and is not
     colours : what the sinks ask for; one full-frame pass each
     suggest : is told of faces that the check found and the analyser does not follow
+    restorer : sharpens swapped faces, or None
     further : swappers of further people, numbered from 1, if ``who`` gives them another face
     """
 
@@ -50,9 +52,10 @@ class FaceSwap:
         colours: Sequence[Colour | None] = (None,),
         further: Sequence[SwapsCrops] = (),
         suggest: Callable[[Sequence[Detection]], None] | None = None,
+        restorer: Restorer | None = None,
     ) -> None:
         self._swappers, self._compositor, self._check = (swapper, *further), compositor, check
-        self._meter, self._suggest = meter, suggest
+        self._meter, self._suggest, self._restorer = meter, suggest, restorer
         self._who, self._mode = who or Largest(), mode
         self._colours = tuple(dict.fromkeys(colours))
         self._guard = Guard(strangers=self._who.doubts)
@@ -133,6 +136,10 @@ class FaceSwap:
         with timing("infer"):
             picture, predicted = swapper()
         crop = swapper.crop[0]
+        if self._restorer is not None:
+            with timing("restore"):
+                points = transform(invert(affine), face.points)
+                picture = self._restorer(face.track, picture, points)
         with timing("occlusion"):
             cover = compositor.covers(crop)
         with timing("mask"):
