@@ -10,9 +10,10 @@ _CROP = "Array(f4, 3, 'C', True)"
 
 
 @kernel("f4(f4, f4, f4)")
-def _rise(level: np.float32, low: np.float32, high: np.float32) -> np.float32:
+def _rise(level: np.float32, low: float, high: float) -> np.float32:
     """Rise smoothly from 0 to 1 while ``level`` goes from ``low`` to ``high``."""
-    share = min(max((level - low) / (high - low), np.float32(0.0)), np.float32(1.0))
+    share = np.float32((level - low) / (high - low))
+    share = min(max(share, np.float32(0.0)), np.float32(1.0))
     return share * share * (np.float32(3.0) - np.float32(2.0) * share)
 
 

@@ -18,7 +18,7 @@ def _tap(line: NDArray[np.float32], size: int, middle: int) -> np.float32:
         right = 2 * size - 2 - right if right >= size else right
         weight = np.float32(4.0) if reach == 1 else np.float32(1.0)
         total += weight * (line[left] + line[right])
-    return total * np.float32(0.0625)
+    return np.float32(total * np.float32(0.0625))
 
 
 @kernel(f"void({_READ}, f4[::1], f4[:, :, ::1])", fastmath=True)

@@ -80,7 +80,7 @@ def gains_of(
             level = (there + here) / (np.float32(2.0) * max(weight, np.float32(1e-6)))
             rest = doubt * max(level, np.float32(1.0))
             gain = (there + rest) / (here + rest)
-            out[i, j] = min(max(gain, low), high)
+            out[i, j] = np.float32(min(max(np.float64(gain), low), high))
 
 
 @kernel(f"void({_READ}, f4[:, :, ::1])", fastmath=True)

@@ -12,6 +12,7 @@ import tyro
 from swapcast.models.head_render import Maker, open_maker
 from swapcast.models.pair_reverse import Photographs
 from swapcast.models.pair_sets import Catalogue, Drawer, Village, agree, contact_sheet, write_set
+from swapcast.models.pair_wanted import WantedVillage, frames, photographs, write_dressed
 from swapcast.models.pairs import Pairs
 from swapcast.models.people import CHOSEN, held_out, keep_all, open_common, tiles
 from swapcast.models.people_mix import People
@@ -44,6 +45,11 @@ class Render:
     """Draw faces over the pictures themselves: the target is the untouched picture."""
     held_out: bool = False
     """Draw the people of the pictures that are never trained with, and of no other."""
+    wanted: tuple[str, ...] = ()
+    """Put on the faces of these pictures only, as 0044 0443; they drive nobody."""
+    untouched: bool = False
+    """With --wanted: drivers are the pictures themselves, or, with --clips, frames of the clips;
+    each wears each face once."""
 
 
 def render(settings: Render) -> None:
@@ -52,28 +58,62 @@ def render(settings: Render) -> None:
     Raises
     ------
     ValueError
-        If the data folder lacks something, or too few people are found.
+        If the settings contradict each other, the data folder lacks something, or too few people
+        are found.
     """
+    wanted = _numbers(settings)
     maker = open_maker(settings.data)
     folder = settings.people or settings.out / "people"
     keep_all(maker, settings.data, folder, settings.pictures, spared=settings.held_out)
     spared = held_out(tiles(settings.data))
     kept = CHOSEN & {path.stem for path in folder.glob("*.npz")}
-    numbers = [name for name in kept if (name in spared) == settings.held_out]
+    numbers = [
+        name
+        for name in kept
+        if (name in spared) == settings.held_out and name not in settings.wanted
+    ]
     chosen = agree(settings.out, Catalogue(settings.seed, tuple(sorted(numbers))))
     people = People(open_common(maker.head), folder, chosen.numbers, chosen.seed)
-    track = None if settings.clips is None else movements(maker, settings.clips, settings.out)
+    _check_known(wanted, folder)
+    if settings.untouched:
+        shots = photographs(people, settings.data, wanted)
+        if settings.clips is not None:
+            shots = frames(maker, people, settings.clips, _EVERY)
+        write_dressed(shots, people, wanted, settings.data, chosen.seed, settings.out)
+    else:
+        track = None if settings.clips is None else movements(maker, settings.clips, settings.out)
 
-    def village(number: int) -> Drawer:
-        if settings.reverse:
-            return Photographs(people, settings.data, number)
-        return Village(people, settings.data, number, track)
+        def village(number: int) -> Drawer:
+            if settings.reverse:
+                return Photographs(people, settings.data, number)
+            drawn = Village(people, settings.data, number, track)
+            return WantedVillage(drawn, wanted) if wanted else drawn
 
-    write_set(village, chosen.seed, settings.count, settings.out)
+        write_set(village, chosen.seed, settings.count, settings.out)
     pairs = Pairs(settings.out)
     shown = contact_sheet([pairs.read([k]) for k in range(min(_SHOWN, len(pairs)))])
     cv2.imwrite(str(settings.out / "sheet.png"), shown[..., ::-1])
     sys.stdout.write(f"{len(pairs)} pairs in {settings.out}; look at sheet.png\n")
+
+
+def _numbers(settings: Render) -> tuple[int, ...]:
+    """Return the wanted people's numbers."""
+    if settings.untouched and not settings.wanted:
+        raise ValueError("--untouched needs the faces that are put on: --wanted 0044 0443 …")
+    if settings.reverse and settings.wanted:
+        raise ValueError("--reverse puts on anybody's face; leave --wanted out")
+    for name in settings.wanted:
+        if not (len(name) == 4 and name.isdecimal()):
+            raise ValueError(f"--wanted {name}: not the number of a picture, as 0044")
+    return tuple(int(name) for name in settings.wanted)
+
+
+def _check_known(wanted: Sequence[int], folder: Path) -> None:
+    for number in wanted:
+        if not (folder / f"{number:04d}.npz").is_file():
+            raise ValueError(
+                f"nobody was found in picture {number:04d}; {folder}/{number:04d}.txt may say why"
+            )
 
 
 def movements(maker: Maker, clips: Path, out: Path) -> Track:

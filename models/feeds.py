@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator
 
+from swapcast.models.coverage import advise
 from swapcast.models.faces import Batch, Faces, FaceSet, load_faces
 from swapcast.models.pair_feed import PairFeed
 from swapcast.models.preview import preview
@@ -83,6 +84,10 @@ class FaceFeed:
     def provenance(self) -> dict[str, list[dict[str, Any]]]:
         """Return where each identity's faces come from."""
         return {faces.name: faces.provenance() for faces in self._sets}
+
+    def advice(self) -> list[str]:
+        """Say of each identity whether its faces will do."""
+        return advise([(faces.name, faces.attributes) for faces in self._sets])
 
     def sheet(self, model: Learner[Any]) -> NDArray[np.uint8]:
         """Draw faces of each identity, and what a network makes of them for every identity."""

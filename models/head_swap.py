@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from swapcast.models.head import EYE, FACE, TEETH, TONGUE, Floats, Head
+from swapcast.models.head import EYE, FACE, TEETH, TONGUE, Floats, Head, Reals
 from swapcast.models.head_draw import Person
 from swapcast.models.head_skin import Skin, landmarks_in_texture
 
@@ -91,7 +91,7 @@ def find_borders(head: Head) -> Borders:
     )
 
 
-def _front(place: Floats) -> Floats:
+def _front(place: Reals) -> Floats:
     """Return how far the face's own skin, brows and beard are what is seen, float32 [512, 512]."""
     nose = place[30]
     brows = place[17:27] - np.array([0, 14])

@@ -160,12 +160,8 @@ def read_occlusion(path: Path) -> tuple[OcclusionModel, list[dict[str, Any]]]:
     if not path.is_file():
         raise ValueError(f"no occlusion network at {path}; train one first")
     whole = torch.load(path, weights_only=True)
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in _form(whole).items()}
+    form: dict[str, Any] = json.loads(whole["settings"])
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in form.items()}
     model = OcclusionModel(OcclusionSettings(**values))
     model.load_state_dict(whole["weights"])
     return model.eval().requires_grad_(False), json.loads(whole["provenance"])
-
-
-def _form(whole: dict[str, Any]) -> dict[str, Any]:
-    form: dict[str, Any] = json.loads(whole["settings"])
-    return form

@@ -181,7 +181,7 @@ def decoy(crop: Picture, points: Points, rng: np.random.Generator) -> Picture:
         mask = cover(side, points, rng)
         soft = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.5, 6)))[:, :, None]
         gain = rng.uniform(0.35, 0.8) if rng.random() < 0.7 else rng.uniform(1.15, 1.6)
-        return np.clip(crop * (1 + (gain - 1) * soft), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(crop * (1 + (gain - 1) * soft), 0, 255), np.uint8)
     painted = crop.astype(np.float32)
     tone = skin_tone(crop, points, rng)
     for _ in range(int(rng.integers(1, 25))):  # freckles, moles, red cheeks
@@ -190,7 +190,7 @@ def decoy(crop: Picture, points: Points, rng: np.random.Generator) -> Picture:
         cv2.circle(spot, place, int(rng.integers(1, max(2, side // 30))), 255, -1, cv2.LINE_AA)
         share = float(rng.uniform(0.2, 0.6)) * spot[:, :, None].astype(np.float32) / 255
         painted += share * (tone * rng.uniform(0.4, 1.1, 3) - painted)
-    return np.clip(painted, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(painted, 0, 255), np.uint8)
 
 
 def _beard(crop: Picture, points: Points, rng: np.random.Generator) -> Picture:
@@ -214,7 +214,7 @@ def _beard(crop: Picture, points: Points, rng: np.random.Generator) -> Picture:
     share = rng.uniform(0.35, 1.0) * soft[:, :, None].astype(np.float32) / 255
     if rng.random() < 0.4:  # stubble lets the skin through
         share = share * (hairs[:, :, None] < 1)
-    return np.clip(crop + share * (colour - crop), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(crop + share * (colour - crop), 0, 255), np.uint8)
 
 
 _DRAWN: dict[str, Callable[[Picture, Points, np.random.Generator], tuple[Picture, Mask]]] = {

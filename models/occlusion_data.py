@@ -34,6 +34,7 @@ INNER = 160
 _RIM = (SIDE - INNER) // 2
 _LIKE = np.array([34.0, 11.0, 11.0], np.float32)
 """How far skin on a forehead lies off the cheeks, in L, a and b of OpenCV's bytes."""
+_FLIP = np.array([-1, 1], np.float32)
 _BESIDE = 26
 """Of 255: how much a pixel beside the face counts."""
 
@@ -264,14 +265,15 @@ def _placed(
     points = transform(invert(way), faces.points[number])
     if rough and rng.random() < 0.5:
         cut = [np.ascontiguousarray(one[:, ::-1]) for one in cut]
-        points = points[MIRRORED] * np.float32([-1, 1]) + np.float32([INNER - 1, 0])
+        points = points[MIRRORED] * _FLIP + np.array([INNER - 1, 0], np.float32)
     picture, over, known = (np.asarray(one, np.uint8) for one in cut)
     return picture, points.astype(np.float32), over, known
 
 
 def patches_of(faces: Faces, count: int = 200) -> Picture:
     """Cut pieces from beside faces, uint8 [count, 48, 48, 3], BGR: clothes, hair, walls."""
-    rng, found = np.random.default_rng(1), []
+    rng = np.random.default_rng(1)
+    found: list[Picture] = []
     while len(found) < count:
         number = int(rng.integers(len(faces)))
         x = int(rng.choice([0, SIDE - 48]))

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def evaluate(settings: Evaluate) -> dict[str, object]:
     whole: dict[str, object] = {"people": len(faces), "crops": len(samples)}
     for kind in (*SHARES, "all"):
         chosen = [k for k, one in enumerate(samples) if kind in (one.kind, "all") and _any(one)]
-        whole[kind] = {"crops": len(chosen)} | _overlap(samples, found, chosen)
+        whole[kind] = {"crops": float(len(chosen))} | _overlap(samples, found, chosen)
     for kind in ("none", "decoy"):
         shares = [
             float((mask > 0.5)[inner(one)].mean())
@@ -91,14 +90,14 @@ def _samples(faces: Faces, each: int, size: int) -> list[Sample]:
         for _ in range(2):
             bgr = np.ascontiguousarray(255 * bare.crop.transpose(1, 2, 0)[..., ::-1])
             painted = decoy(bgr.astype(np.uint8), bare.points, rng)
-            crop = np.ascontiguousarray(painted[..., ::-1].transpose(2, 0, 1) / np.float32(255))
+            crop = np.ascontiguousarray(painted[..., ::-1].transpose(2, 0, 1) / 255, np.float32)
             found.append(Sample(crop, bare.cover, bare.weight, "decoy", bare.points))
         for _ in range(each):
             found.append(sample(faces, number, patches, size, rng, covered=1.0, rough=True))
     return found
 
 
-def _overlap(samples: list[Sample], found: list[Mask], chosen: list[int]) -> Mapping[str, float]:
+def _overlap(samples: list[Sample], found: list[Mask], chosen: list[int]) -> dict[str, float]:
     """Compare inside the face: intersection over union, recall and precision of pixels."""
     both = either = there = claimed = 0
     for k in chosen:

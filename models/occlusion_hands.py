@@ -154,7 +154,8 @@ def _shaded(crop: Picture, mask: Mask, rng: np.random.Generator) -> NDArray[np.f
     if rng.random() < 0.4:
         return below
     side = crop.shape[0]
-    shift = np.float32([[1, 0, rng.normal(0, 0.03) * side], [0, 1, rng.normal(0, 0.03) * side]])
+    across, down = rng.normal(0, 0.03, 2) * side
+    shift = np.array([[1, 0, across], [0, 1, down]], np.float32)
     moved = cv2.warpAffine(mask, shift, (side, side))
     soft = cv2.GaussianBlur(moved, (0, 0), float(rng.uniform(0.01, 0.05)) * side)
     return np.asarray(below * (1 - rng.uniform(0.1, 0.55) * soft)[:, :, None], np.float32)

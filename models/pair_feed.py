@@ -177,10 +177,9 @@ class PairFeed:
             for pairs in self._sets:
                 pairs.refresh()
         chance = np.random.default_rng(int(torch.randint(1 << 62, (), generator=random)))
-        sizes = [len(pairs) for pairs in self._sets]
-        folders = chance.integers(len(sizes), size=counts[0])
-        firsts, sizes = np.cumsum([0, *sizes])[folders], np.array(sizes)[folders]
-        picked = firsts + (chance.random(counts[0]) * sizes).astype(int)
+        ends = np.cumsum([0, *(len(pairs) for pairs in self._sets)])
+        folders = chance.integers(len(self._sets), size=counts[0])
+        picked = chance.integers(ends[folders], ends[folders + 1])
         return {"pairs": self.batch(picked.tolist(), chance)}
 
     def batch(self, picked: Sequence[int], chance: np.random.Generator | None) -> PairBatch:

@@ -154,13 +154,21 @@ class SharedAutoencoder(SwapModel):
         return made
 
     def begin_with(self, other: Learner[Batch]) -> None:
-        """Take over the encoder, and the decoders of identities that are here too."""
+        """Take over the encoder, and the decoders of identities that are here too.
+
+        If none is, and there is but one to take, every new decoder begins as that one: faces have
+        more in common than a decoder begun anew knows.
+        """
         if not isinstance(other, SharedAutoencoder):
             raise TypeError(f"it is a {other.architecture}, not a {self.architecture}")
         self.encoder.load_state_dict(other.encoder.state_dict())
-        for name in set(other.identities) & set(self.identities):
-            source = other.decoders[other.identities.index(name)]
-            self.decoders[self.identities.index(name)].load_state_dict(source.state_dict())
+        known = set(other.identities) & set(self.identities)
+        for name, decoder in zip(self.identities, self.decoders, strict=True):
+            if name in known:
+                source = other.decoders[other.identities.index(name)]
+                decoder.load_state_dict(source.state_dict())
+            elif not known and len(other.decoders) == 1:
+                decoder.load_state_dict(other.decoders[0].state_dict())
 
     def swapper(self, identity: str) -> nn.Module:
         """Return the encoder with the identity's decoder."""

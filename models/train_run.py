@@ -22,9 +22,11 @@ from torch.utils.tensorboard import SummaryWriter
 
 from swapcast.models.architectures import load_model
 from swapcast.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from swapcast.models.feeds import FaceFeed
 from swapcast.models.train_settings import TrainingError, TrainSettings
 from swapcast.models.training import CHECKPOINT, Training
 
+_TIMED = 20  # steps after which the time left is told
 PREVIEW, LOG = "preview.png", "log.jsonl"
 _PRECISIONS = {"bf16": "bf16-mixed", "fp16": "16-mixed", "fp32": "32-true"}
 
@@ -66,10 +68,16 @@ def train(
     settings.out.mkdir(parents=True, exist_ok=True)
     saved = began = clock()
     with _progress(settings.steps, console or Console(stderr=True), fabric) as show:
+        if isinstance(training.feed, FaceFeed):
+            for line in training.feed.advice():
+                show.say(line)
         try:
+            first = training.step
             while training.step < settings.steps and not training.reached():
                 learn(training, show.say)
                 show.step(training)
+                if training.step == first + _TIMED:
+                    show.say(eta(training, clock() - began, first))
                 # Saving takes every process, so the first one's clock decides for all.
                 if fabric.broadcast(clock() - saved >= settings.save_every):
                     _save(training, clock() - began)
@@ -79,6 +87,16 @@ def train(
             raise
     _save(training, clock() - began)
     return path
+
+
+def eta(training: Training, seconds: float, first: int) -> str:
+    """Say when a training that took ``seconds`` since step ``first`` will be done."""
+    pace = seconds / max(1, training.step - first)
+    minutes = pace * (training.settings.steps - training.step) / 60
+    return (
+        f"{pace:.2g} s a step: {training.settings.steps} steps are done in about "
+        f"{max(1, round(minutes))} minutes; stop earlier with Ctrl-C, go on with --resume"
+    )
 
 
 def open_fabric(settings: TrainSettings) -> Fabric:

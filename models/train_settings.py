@@ -52,7 +52,7 @@ class TrainSettings:
     """Go on with the run in ``out``."""
     start: Path | None = None
     """A finished run of the same form, whose weights are taken to begin with; identities that it
-    does not know begin anew."""
+    does not know begin anew. ``base``: the bundled network, for live-128."""
 
     def check(self) -> None:
         """Make sure that the values can work together.

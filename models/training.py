@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from swapcast.models.architectures import load_model, make
+from swapcast.models.base import FORM, WORD, load_base
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from swapcast.models.embedder import EmbedderError
 from swapcast.models.feeds import open_feed
@@ -48,7 +50,7 @@ class Training:
         except (ValueError, EmbedderError) as error:
             raise TrainingError(str(error)) from error
         if settings.start is not None:
-            _begin_with(model, read_checkpoint(settings.start / CHECKPOINT))
+            _begin_with(model, settings.start)
         self.model: Learner[Any] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.parts = {name: nn.ModuleList(parts) for name, parts in model.players().items()}
         optimisers = [
@@ -225,8 +227,13 @@ def _restore(
     optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
-def _begin_with(model: Learner[Any], checkpoint: Checkpoint) -> None:
+def _begin_with(model: Learner[Any], start: Path) -> None:
+    bundled = str(start) == WORD
+    other = load_base() if bundled else load_model(read_checkpoint(start / CHECKPOINT))
     try:
-        model.begin_with(load_model(checkpoint))
+        model.begin_with(other)
     except (RuntimeError, TypeError) as error:
+        if bundled:
+            raise CheckpointError(f"the bundled base is a {FORM} with all its settings; "
+                                  f"train {FORM} --start {WORD}") from error  # fmt: skip
         raise CheckpointError(f"the run to start from has another form: {error}") from error

@@ -104,7 +104,8 @@ class RestorerNet:
         np.multiply(picture.transpose(2, 0, 1), 2, out=given[0])
         given -= 1
         made = self._runner(self._input)[0][0].transpose(1, 2, 0)
-        return np.clip(made * np.float32(0.5) + np.float32(0.5), 0, 1).astype(np.float32)
+        lit = made * np.float32(0.5) + np.float32(0.5)
+        return np.asarray(np.clip(lit, 0, 1), np.float32)
 
     def change(self, crop: Crop, points: Points) -> Crop:
         """Return what restoring changes in a crop, float32 [3, S, S], at most `_MOST` a level.
