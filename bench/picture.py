@@ -37,6 +37,8 @@ LOOKS: Mapping[str, Look] = {
     "membrane": Look(name="membrane", blend="poisson"),
     "exact border": Look(name="exact border", blend="poisson", border="exact"),
     "mixed": Look(name="mixed", blend="mixed"),
+    "relit": Look(name="relit", relight=1.0),
+    "multiband": Look(name="multiband", blend="multiband"),
     "performance": find_look("performance"),
 }
 """What is compared: one thing changed at a time, and the presets."""

@@ -138,6 +138,36 @@ def test_a_membrane_takes_the_seam_away_without_changing_the_middle():
     np.testing.assert_allclose(even.face[middle], plain.face[middle], atol=0.03)
 
 
+def test_the_light_of_the_true_face_is_followed_part_by_part_and_in_time():
+    made, look = skin_crop(TRUE, seed=1, noise=1, shade=0), Look(detail=0.0, relight=1.0)
+    left, right = np.s_[:, 55:75, 44:54], np.s_[:, 55:75, 74:84]
+
+    def lean(face):
+        return float(face[right].mean() - face[left].mean())
+
+    worn, true = Worn(SIZE), skin_crop(TRUE, noise=1, shade=30)
+    lit = dressed(worn, look, true, made).face
+    plain = dressed(Worn(SIZE), replace(look, relight=0.0), true, made).face
+    assert abs(lean(plain)) < 0.2 * lean(true)
+    assert 0.55 * lean(true) < lean(lit) < 1.1 * lean(true)
+    other = skin_crop(TRUE, noise=1, shade=-30)  # the lamp moves to the other side
+    for _ in range(12):
+        lit = dressed(worn, look, other, made).face
+    assert lean(lit) < 0.5 * lean(other) < 0
+
+
+def test_bands_leave_no_step_of_shade_at_the_edge_and_the_middle_alone():
+    true, made = skin_crop(TRUE, noise=1, shade=40), skin_crop(TRUE, seed=1, noise=1, shade=0)
+    plain = dressed(Worn(SIZE), Look(detail=0.0), true, made)
+    even = dressed(Worn(SIZE), Look(detail=0.0, blend="multiband"), true, made)
+    ring = (plain.mask > 0.5) & (plain.mask < 0.95)
+    steps = [np.abs(one.face - true)[:, ring].mean() for one in (plain, even)]
+    assert steps[1] < 0.7 * steps[0]
+    middle = np.s_[:, 60:70, 60:70]
+    np.testing.assert_allclose(even.face[middle], plain.face[middle], atol=0.03)
+    np.testing.assert_allclose(even.mask, plain.mask)
+
+
 def test_mixed_gradients_do_not_bring_the_wearers_features_back():
     true, made = skin_crop(TRUE, noise=1), skin_crop(TRUE, seed=1, noise=1)
     cv2.circle(true[0], (64, 64), 6, 0.0, -1)  # something that only the wearer has
@@ -276,7 +306,7 @@ def test_hair_over_the_forehead_keeps_the_cameras_picture_and_a_beard_does_not()
 def test_every_mask_can_be_shown(overlay):
     true, look = skin_crop(TRUE), Look(skin="adaptive")
     predicted, cover = np.ones((SIZE, SIZE), np.float32), np.zeros((32, 32), np.float32)
-    cover[12:16, 12:16] = 1
+    cover[12:17, 12:17] = 1
     plain, tinted = (
         dressed(Worn(SIZE), one, true, true, predicted, cover=cover).face
         for one in (look, replace(look, overlay=overlay))

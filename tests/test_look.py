@@ -35,7 +35,7 @@ def test_a_look_of_ones_own_says_only_what_is_different(tmp_path):
     ("text", "says"),
     [
         ("feather = 2", "feather is 2; it goes from"),
-        ('blend = "magic"', "it may be feather, poisson, mixed"),
+        ('blend = "magic"', "it may be feather, multiband, poisson, mixed"),
         ("detail = true", "must be a number"),
         ("keep_eyes = 1", "must be true or false"),
         ("fade_frames = 2.5", "must be a number"),
