@@ -45,7 +45,7 @@ class Evaluate:
     """Judge how well faces are worn on clips of people."""
 
     faces: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Names of kept faces, or .face packs."""
+    """Names of kept faces, or .face packs; ``FACE=NAME`` where the gallery knows it as NAME."""
     clips: Path
     """A clip, or a folder of clips with one person each."""
     judges: Path
@@ -93,8 +93,8 @@ def main(settings: Evaluate) -> dict[str, Any]:
         If a face may not be worn.
     """
     cv2.setNumThreads(1)
-    for face in settings.faces:  # before anything else
-        face_store().find(face, USES)
+    for entry in settings.faces:  # before anything else
+        face_store().find(entry.partition("=")[0], USES)
     judges = Evaluators(settings.judges)
     gallery = read_gallery(settings.gallery, judges)
     worn_faces = [*_faces(settings, gallery, judges), _Worn("", "", "")]
@@ -125,9 +125,11 @@ class _Worn:
 
 
 def _faces(settings: Evaluate, gallery: Gallery, judges: Evaluators) -> Iterator[_Worn]:
-    for face in settings.faces:
+    for entry in settings.faces:
+        face, _, told = entry.partition("=")
         name, own = Path(face).stem, face_store().find(face, USES).name
-        yield _Worn(name, _whose(settings, gallery, (name, own)), face)
+        names = (told,) if told else (name, own)
+        yield _Worn(name, _whose(settings, gallery, names), face)
     for picture in settings.pasted:
         whose = _whose(settings, gallery, (picture.stem,))
         yield _Worn(f"{picture.stem} pasted", whose, Pasted(picture, judges))
