@@ -232,7 +232,7 @@ def sample(
     if rng.random() < covered:
         picture, mine, kind = lay(picture, points, patches, rng)
         mask = np.maximum(mask, mine)
-        if rough and rng.random() < 0.12:
+        if rough and rng.random() < 0.2:
             picture, mine, kind = lay(picture, points, patches, rng)
             mask = np.maximum(mask, mine)
     small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
