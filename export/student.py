@@ -151,7 +151,7 @@ class _Told(nn.Module):
 def _base(student: Student, checkpoint: Checkpoint) -> bytes:
     """Return the base network: convolutions as learned, and beside them what modulates them."""
     proto = to_proto(
-        Baked(student, None).eval(),
+        Baked(student.generator, None).eval(),
         {"crop": torch.zeros(1, 3, student.size, student.size)},
         ["face", "mask"],
     )

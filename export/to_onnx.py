@@ -28,7 +28,7 @@ from swapcast.export.quantise import QuantiseError, quantise
 from swapcast.models.architectures import load_model
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from swapcast.models.faces import load_faces
-from swapcast.models.swap_model import SwapModel
+from swapcast.models.swap_model import Exportable
 from swapcast.models.training import CHECKPOINT
 
 OPSET = 18
@@ -132,7 +132,7 @@ def prepare(run: Path, identity: str) -> Prepared:
             f"{run} has no identity {identity!r}; it has {', '.join(checkpoint.identities)}"
         )
     trained = load_model(checkpoint)
-    if not isinstance(trained, SwapModel):
+    if not isinstance(trained, Exportable):
         raise CheckpointError(
             f"{run} gives no identity of its own; `python -m swapcast.export.student {run}` makes "
             "its base network, `swapcast face add` a face of it"
@@ -230,7 +230,8 @@ def write_proof(report: ParityReport, out: Path) -> Path:
 
 
 def _about(checkpoint: Checkpoint, identity: str) -> dict[str, Any]:
-    sources = checkpoint.provenance[identity]
+    # Networks that learn from pairs have one provenance for everybody.
+    sources = checkpoint.provenance[identity if identity in checkpoint.provenance else "pairs"]
     return {
         "kind": "swapper",
         "architecture": checkpoint.architecture,

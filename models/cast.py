@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swapcast.models.pair_feed import PairBatch, PairModel
-from swapcast.models.student import Generator
+from swapcast.models.student import Baked, Generator
 from swapcast.models.student_loss import Likeness, compare, pick_window, shown
 from swapcast.models.student_reader import Identities
 from swapcast.models.student_settings import StudentSettings
@@ -25,7 +25,7 @@ class CastSettings(StudentSettings):
     """Form and loss of a cast."""
 
     vector: int = 32
-    people: tuple[int, ...] = (44, 443, 244, 621, 75, 175)
+    people: tuple[int, ...] = (44,)
     """Their numbers in the pairs, in the order of the vectors."""
 
     def __post_init__(self) -> None:
@@ -42,14 +42,17 @@ class Cast(PairModel):
     Parameters
     ----------
     settings : form and loss
-    identities : not used: the settings name the people by their numbers
+    identities : not used: the settings name the people by their numbers, ``0044``
     """
 
     architecture = "cast"
 
     def __init__(self, *, settings: CastSettings, identities: Sequence[str] = ()) -> None:
-        super().__init__(settings=settings, identities=identities)
+        super().__init__(
+            settings=settings, identities=[f"{number:04d}" for number in settings.people]
+        )
         self.settings = settings
+        self.sliders: tuple[str, ...] = ()
         self.generator = Generator(settings, settings.vector)
         self.table = nn.Parameter(torch.randn(len(settings.people), settings.vector))
         self.likeness = Likeness()
@@ -99,6 +102,11 @@ class Cast(PairModel):
         """
         face, mask = self.generator(crops, _told(vectors))
         return Made(face.clamp(0, 1), shown(mask))
+
+    def swapper(self, identity: str) -> nn.Module:
+        """Return one person's network, to be exported: plain convolutions."""
+        row = self.identities.index(identity)
+        return Baked(self.generator, _told(F.normalize(self.table, dim=1)[row : row + 1]))
 
     def show(self, batch: PairBatch) -> Made:
         """Make of each driver the face that its pair wants."""

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from swapcast.kernels.geometry import TEMPLATES, five_points
 from swapcast.models.augmentation import Augmentation
-from swapcast.models.pairs import SIDE, VIEW, Pairs
+from swapcast.models.pairs import SIDE, TEMPLATE, VIEW, Pairs
 from swapcast.models.swap_model import Learner, Made
 
 _KEPT = 5000  # pairs in memory, 0.66 MB each
@@ -206,7 +206,10 @@ class PairFeed:
 
     def provenance(self) -> dict[str, list[dict[str, Any]]]:
         """Return where the pairs come from."""
-        return {"pairs": [{"folder": p.folder.name, "pairs": len(p)} for p in self._sets]}
+        sets = [
+            {"folder": p.folder.name, "pairs": len(p), "template": TEMPLATE} for p in self._sets
+        ]
+        return {"pairs": sets}
 
     def sheet(self, model: Learner[Any], count: int = 6) -> Picture:
         """Draw portraits, drivers, what a network makes of them, its masks, and the exact frames.

@@ -27,6 +27,7 @@ from swapcast.models.pairs import (
     REVERSE,
     SELF,
     SIDE,
+    TEMPLATE,
     Batch,
     Writer,
     write_views,
@@ -106,7 +107,7 @@ class Photographs:
                 continue
             act = Act(person.fit.pose, person.fit.strengths, gaze_of(person, picture))
             take = Take(act, person.fit.camera, person.skin.light, picture)
-            crop = crop_of(person, take, "dfl_whole_face", CROP, MARGIN)
+            crop = crop_of(person, take, TEMPLATE, CROP, MARGIN)
             within = cv2.warpAffine(np.ones(picture.shape[:2], np.uint8), crop, (SIDE, SIDE))
             if within[MARGIN:-MARGIN, MARGIN:-MARGIN].mean() < _LEAST_WITHIN:
                 continue

@@ -13,7 +13,7 @@ from swapcast.models.head_draw import Act, Drawn, Person, draw, draw_faces
 from swapcast.models.head_fit import Camera, Image
 from swapcast.models.head_light import Light
 from swapcast.models.landmarks_covers import cover, hand, texture
-from swapcast.models.pairs import COVERED, CROP, MARGIN, SELF, SIDE, VIEW, VIEWS, Batch
+from swapcast.models.pairs import COVERED, CROP, MARGIN, SELF, SIDE, TEMPLATE, VIEW, VIEWS, Batch
 from swapcast.models.performance import Limits, face_of_chance, pose_of_chance
 from swapcast.models.performance_clips import Track
 from swapcast.models.render_sets import backdrop, light_of_chance, middle
@@ -113,7 +113,7 @@ def draw_pairs(
         n (n - 1) pairs and one of the first with itself, one batch each.
     """
     take = take_of_chance(rng, bodies[0], rooms, _LIMITS, SIDE, track)
-    crop = crop_of(bodies[0], take, "dfl_whole_face", CROP, MARGIN)
+    crop = crop_of(bodies[0], take, TEMPLATE, CROP, MARGIN)
     drawn = draw_faces(bodies, take.act, take.camera, take.light, take.background, crop=crop)
     covered, images = np.zeros((SIDE, SIDE), np.float32), [one.image for one in drawn]
     flags = 0

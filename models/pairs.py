@@ -37,6 +37,8 @@ from numpy.typing import NDArray
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
+TEMPLATE = "dfl_whole_face"
+"""How the crop in a picture's middle is aligned."""
 SIDE = 288
 CROP = 224
 MARGIN = (SIDE - CROP) // 2

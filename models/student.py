@@ -151,19 +151,18 @@ class Student(PairModel):
 
 
 class Baked(nn.Module):
-    """A student for one identity: plain convolutions, and a constant that is added at three sizes.
+    """A generator for one identity: plain convolutions, and constants added at three sizes.
 
     Parameters
     ----------
-    student : is copied
-    read : float32 [1, m], what `Portraits` read of the identity
+    generator : is copied
+    told : of the identity, n = 1
         None: the convolutions as they were learned, for the live product to bake.
     """
 
-    def __init__(self, student: Student, read: Tensor | None) -> None:
+    def __init__(self, generator: Generator, told: Identities | None) -> None:
         super().__init__()
-        self.generator = copy.deepcopy(student.generator)
-        told = None if read is None else student.portraits.split(read)
+        self.generator = copy.deepcopy(generator)
         for layer in self.generator.modules():
             if isinstance(layer, Modulated):
                 if told is not None:

@@ -7,7 +7,7 @@ A new architecture is one file: a settings class, a network class, an entry in
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -109,6 +109,23 @@ class Learner(nn.Module, ABC, Generic[B]):
         self.load_state_dict(other.state_dict())
 
 
+@runtime_checkable
+class Exportable(Protocol):
+    """What can be written as a network for one identity."""
+
+    size: int
+    """Side of the crop, pixels."""
+    sliders: tuple[str, ...]
+    """Attributes that can be slid live; the exported network takes them as ``sliders``."""
+
+    def swapper(self, identity: str) -> nn.Module:
+        """Return the network that is exported, with the identity baked in.
+
+        It takes ``crop`` float32 [1, 3, size, size], RGB, 0…1 and, if there are any, ``sliders``
+        float32 [1, sliders], 0 for what the face does by itself. It gives (face,) or (face, mask).
+        """
+
+
 class SwapModel(Learner[Batch]):
     """A network that can give faces another identity of those that it learned.
 
@@ -121,7 +138,6 @@ class SwapModel(Learner[Batch]):
     def __init__(self, *, settings: ModelSettings, identities: Sequence[str]) -> None:
         super().__init__(settings=settings, identities=identities)
         self.sliders: tuple[str, ...] = ()
-        """Attributes that can be slid live; the exported network takes them as ``sliders``."""
 
     def prepare(self, sets: Sequence[FaceSet]) -> None:
         """Take from the faces to be learned what stays fixed from then on; by default nothing."""
@@ -138,8 +154,4 @@ class SwapModel(Learner[Batch]):
 
     @abstractmethod
     def swapper(self, identity: str) -> nn.Module:
-        """Return the network that is exported, with the identity baked in.
-
-        It takes ``crop`` float32 [1, 3, size, size], RGB, 0…1 and, if there are any, ``sliders``
-        float32 [1, sliders], 0 for what the face does by itself. It gives (face,) or (face, mask).
-        """
+        """Return the network that is exported: see `Exportable`."""
