@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels._jit import kernel
-from swapcast.kernels._load import pair_at
+from swapcast.kernels._vectors import pair_at
 
 _READ = "Array(u1, 2, 'C', True)"  # uint8 [rows, stride] that is only read; may be read-only
 _ROW = "UniTuple(i4, 6)"

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.kernels._jit import kernel
-from swapcast.kernels._load import pair_at
+from swapcast.kernels._vectors import pair_at
 from swapcast.kernels.lines import Way, colour_row, inside, look_up, look_up_two, place_row, row_at
 
 _READ = "Array(u1, 2, 'C', True)"  # uint8 [rows, stride] that is only read; may be read-only

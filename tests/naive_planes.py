@@ -148,7 +148,7 @@ def paste(
     levels[0] -= mask * gate * of(np.zeros_like(face) + coarse)[0]
     ways = [back, back @ to_luma, back @ to_luma]
     size, columns = mask.shape[0], planes[1].shape[1]
-    if abs(np.linalg.det(back[:, :2])) < 0.3 and (size - 2) * size >= 9 * (columns + 2):
+    if abs(np.linalg.det(back[:, :2])) < 0.3 and (size - 4) * size >= 6 * (columns + 2):
         return enlarge(planes, levels, shares, ways[1], mark)
     marks = [spread(mark, *planes[0].shape), *(np.zeros(plane.shape) for plane in planes[1:])]
     return [
