@@ -6,6 +6,7 @@ written anywhere: nobody can sign another pack with it. With ``--key FILE`` (a P
 outside the repository) the same key signs again.
 """
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +14,16 @@ from pathlib import Path
 
 import tyro
 
-from swapcast.realtime.consent import issue_record
+from swapcast.realtime.consent import ConsentRecord, issue_record
 from swapcast.realtime.errors import SwapcastError
 from swapcast.realtime.face_folder import write_text
+from swapcast.realtime.face_store import face_store
 from swapcast.realtime.identity import Identity, read_face, seal_face, write_face
 from swapcast.realtime.keys import SigningKey, read_key
 from swapcast.realtime.policy import accept_policy
 from swapcast.realtime.student import standalone
+from swapcast.realtime.thumbnail import draw_thumbnail
+from swapcast.realtime.weights import find_metadata
 
 MAKER = "the swapcast authors"
 
@@ -29,7 +33,14 @@ class Release:
     """Sign a pack of a fictional face, to be bundled."""
 
     pack: tyro.conf.Positional[Path]
-    """A pack made by `swapcast export`; it is replaced by the signed one."""
+    """A pack made by `swapcast export` or `swapcast face add`; or a bare network, .onnx, made by
+    `python -m swapcast.export.cast`."""
+    out: Path | None = None
+    """The signed pack; nothing given: it replaces the pack, or lies beside the network."""
+    subject: str = ""
+    """For a bare network: what the face was made from."""
+    statement: str = ""
+    """For a bare network: how you know that nobody has it."""
     keys: Path = Path("assets/release_keys.txt")
     """The release keys' public halves."""
     key: Path | None = None
@@ -44,27 +55,54 @@ def release(settings: Release) -> Identity:
     Raises
     ------
     SwapcastError
-        If the pack cannot be opened, or shows somebody who exists.
+        If the pack cannot be opened, shows somebody who exists, or nobody says whom it shows.
     """
-    face = read_face(settings.pack)
+    out = settings.out or settings.pack.with_suffix(".face")
+    bare = settings.pack.suffix == ".onnx"
+    face = _of_network(settings) if bare else read_face(settings.pack)
     if face.consent.kind != "fictional":
         raise SwapcastError(f"{settings.pack} shows a real person; only nobody's face is bundled")
     key = SigningKey.generate() if settings.key is None else read_key(settings.key)
-    record = issue_record(
-        subject=face.consent.subject,
+    record = _record(face.consent.subject, face.consent.statement, key)
+    sealed = seal_face(
+        *(settings.name, record, standalone(face), face.thumbnail, face.made), key=key
+    )
+    write_face(sealed, out)
+    write_text(settings.keys, f"{key.public}\n")
+    return sealed
+
+
+def _record(subject: str, statement: str, key: SigningKey) -> ConsentRecord:
+    return issue_record(
+        subject=subject,
         kind="fictional",
-        statement=face.consent.statement,
+        statement=statement,
         scope=("live", "recording", "commercial"),
         key=key,
         policy=accept_policy(True, lambda _: None),
         maker=MAKER,
     )
-    sealed = seal_face(
-        *(settings.name, record, standalone(face), face.thumbnail, face.made), key=key
-    )
-    write_face(sealed, settings.pack)
-    write_text(settings.keys, f"{key.public}\n")
-    return sealed
+
+
+def _of_network(settings: Release) -> Identity:
+    """Make a pack of a bare network, signed with this installation's key."""
+    if not (settings.subject.strip() and settings.statement.strip()):
+        raise SwapcastError("a bare network needs --subject and --statement: whom does it show?")
+    try:
+        network = settings.pack.read_bytes()
+        about = json.loads(find_metadata(network)["swapcast"])
+        made = {
+            "tool": f"swapcast {about['version']}",
+            "architecture": str(about["architecture"]),
+            "size": str(about["size"]),
+            "sources": settings.subject,
+        }
+    except (OSError, KeyError, ValueError) as error:
+        raise SwapcastError(f"{settings.pack} is no network of swapcast: {error}") from error
+    key = face_store(lambda _: None).key
+    parts = (settings.name, _record(settings.subject, settings.statement, key), network)
+    thumbnail = draw_thumbnail(seal_face(*parts, b"", made, key=key))
+    return seal_face(*parts, thumbnail, made, key=key)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -75,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except SwapcastError as error:
         sys.stderr.write(f"swapcast: {error}\n")
         sys.exit(1)
-    sys.stderr.write(f"signed {settings.pack} with key {sealed.public_key}\n")
+    sys.stderr.write(f"signed {sealed.name} of {settings.pack} with key {sealed.public_key}\n")
 
 
 if __name__ == "__main__":

@@ -36,8 +36,9 @@ def draw_thumbnail(face: Identity) -> bytes:
             for found in analyse(frame)[:1]:
                 affine = crop_affine(found.points, swap.template, swap.size)
                 Compositor().crop(frame, affine, swap.crop[0])
-                rgb, _ = swap()
-                picture = np.clip(rgb.transpose(1, 2, 0)[:, :, ::-1] * 255, 0, 255)
+                rgb, mask = swap()
+                worn = rgb if mask is None else swap.crop[0] + mask * (rgb - swap.crop[0])
+                picture = np.clip(worn.transpose(1, 2, 0)[:, :, ::-1] * 255, 0, 255)
                 done, data = cv2.imencode(".jpg", picture.astype(np.uint8))
                 if done:
                     return bytes(data)

@@ -168,6 +168,22 @@ def test_a_bundled_face_is_released_with_its_network_baked_in(home):
         )
 
 
+def test_a_bare_network_is_released_once_its_maker_says_whom_it_shows(home):
+    (home / "ann.onnx").write_bytes(swapper_network({"version": "1", "architecture": "a"}))
+    bare = {"pack": home / "ann.onnx", "keys": home / "keys.txt", "name": "ann"}
+    with pytest.raises(SwapcastError, match="whom does it show"):
+        release(Release(**bare, subject="a render"))
+    release(Release(**bare, subject="a render", statement="Rendered by me."))
+    released = read_face(home / "ann.face")
+    assert (released.name, released.consent.kind) == ("ann", "fictional")
+    assert released.public_key == released.consent.public_key
+    assert (home / "keys.txt").read_text().strip() == released.public_key
+    assert cv2.imdecode(np.frombuffer(released.thumbnail, np.uint8), 1) is not None
+    (home / "ann.onnx").write_bytes(b"no network")
+    with pytest.raises(SwapcastError, match="no network of swapcast"):
+        release(Release(**bare, subject="a render", statement="Rendered by me."))
+
+
 def test_what_is_timed_for_a_face_is_the_base_that_all_share():
     """So a machine is tuned once, not for every face."""
     keep_base(BASE)
