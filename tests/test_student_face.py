@@ -180,7 +180,7 @@ def test_a_bare_network_is_released_once_its_maker_says_whom_it_shows(home):
     assert (home / "keys.txt").read_text().strip() == released.public_key
     assert cv2.imdecode(np.frombuffer(released.thumbnail, np.uint8), 1) is not None
     (home / "ann.onnx").write_bytes(b"no network")
-    with pytest.raises(SwapcastError, match="no network of swapcast"):
+    with pytest.raises(SwapcastError, match="no ONNX file"):
         release(Release(**bare, subject="a render", statement="Rendered by me."))
 
 
