@@ -17,6 +17,7 @@ from swapcast.realtime.errors import ModelError
 from swapcast.realtime.face_store import face_store
 from swapcast.realtime.frame import Affine, Face, Frame, Picture
 from swapcast.realtime.look import Look
+from swapcast.realtime.occlusion import occlusion_net
 from swapcast.realtime.swapper import Swapper
 
 Floats = NDArray[np.float32]
@@ -87,13 +88,14 @@ def _largest(faces: Sequence[Face]) -> Face:
 
 def finish(compositor: Compositor, shot: Shot) -> tuple[Picture, Paste]:
     """Put one swapped face into its frame."""
-    paste = compositor.paste(shot.face, shot.crop, shot.made, shot.predicted, shot.affine)
+    crops = shot.face, shot.crop, shot.made, shot.predicted, shot.affine
+    paste = compositor.paste(*crops, cover=compositor.covers(shot.crop))
     return compositor.finish(shot.frame, (paste,), ()), paste
 
 
 def finished(take: Take, look: Look) -> Iterator[tuple[Shot, Picture, Paste]]:
     """Put a take's faces in, one after the other, in one look."""
-    compositor = Compositor(look=look)
+    compositor = Compositor(look=look, occlusion=occlusion_net())
     for shot in take.shots:
         yield shot, *finish(compositor, shot)
 

@@ -33,6 +33,7 @@ from swapcast.realtime.loop import convert, run
 from swapcast.realtime.mailbox import Latest
 from swapcast.realtime.memory import give_back
 from swapcast.realtime.meter import Meter, write_report
+from swapcast.realtime.occlusion import occlusion_net
 from swapcast.realtime.restorer import open_restorer
 from swapcast.realtime.settings import Convert, Engine, Live
 from swapcast.realtime.signing import sign_recordings
@@ -209,7 +210,10 @@ def open_faces(
     )
     swap = FaceSwap(
         first,
-        Compositor(todays_payload(), _badge(settings), find_look(settings.look)),
+        Compositor(
+            *(todays_payload(), _badge(settings), find_look(settings.look)),
+            occlusion=occlusion_net(on_event=meter.notice),
+        ),
         stack.enter_context(CheckAhead(face_check())),
         meter,
         who=open_who(settings, store, meter, stack, detached=detached),

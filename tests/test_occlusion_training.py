@@ -101,7 +101,7 @@ def test_what_is_exported_computes_the_same_and_keeps_its_provenance(tmp_path):
     provenance = [{"role": "pictures", "what": "drawn", "people": 3}]
     write_occlusion(model, provenance, tmp_path / "occlusion.pt")
     settings = Export(network=tmp_path / "occlusion.pt", out=tmp_path / "occlusion.onnx")
-    assert export(settings)["cpu"] < 0.01
+    assert export(settings)["cpu"] < 0.003
     props = onnx.load(str(settings.out)).metadata_props
     assert json.loads(props[0].value)["provenance"] == provenance
     assert settings.out.stat().st_size <= 500_000
