@@ -7,19 +7,24 @@ input.
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from swapcast.bench.time_code import read
+from swapcast.realtime import loopback
 from swapcast.realtime.errors import SourceError
 from swapcast.realtime.frame import Plane
 from swapcast.realtime.sources import SourceSettings, open_source
 
 READY = "ready"
 """The first line: everything is loaded."""
+
+_FED_S = 300.0  # until a virtual camera must have its first picture
 
 
 def pictures(spec: str) -> Iterator[tuple[Plane, int]]:
@@ -33,8 +38,19 @@ def pictures(spec: str) -> Iterator[tuple[Plane, int]]:
     if spec == "-":
         yield from yuv4mpeg(sys.stdin.buffer)
         return
+    if spec.startswith("/dev/video"):
+        _wait_until_fed(Path(spec))
     for frame in open_source(spec, SourceSettings()).frames():
         yield frame.y, frame.width
+
+
+def _wait_until_fed(device: Path) -> None:
+    """Wait for a virtual camera's writer: before, nobody can open it as a camera."""
+    until, pause = time.monotonic() + _FED_S, threading.Event()
+    while loopback.state(device) in {"free", "dead"}:
+        if time.monotonic() > until:
+            raise SourceError(f"nobody shows a picture in {device}")
+        pause.wait(0.05)
 
 
 def yuv4mpeg(pipe: BinaryIO) -> Iterator[tuple[Plane, int]]:
