@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from json import dumps
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from swapcast.bench.blending import blending
 from swapcast.bench.peers import rows
-from swapcast.bench.timing import Result, compare, publish
+from swapcast.bench.roofline import crop_work, paste_work, render_work, roofline
+from swapcast.bench.timing import Result, compare, metadata, publish
 from swapcast.kernels.colour import yuv_from_rgb
 from swapcast.kernels.geometry import TEMPLATES, invert, transform
 from swapcast.kernels.paste import PLANES, paste
@@ -48,6 +50,8 @@ class Kernels:
     against: Literal["steps", "opencv"] = "steps"
     """steps: each step beside the same one made with OpenCV; opencv: the whole frame beside what
     other programs do with OpenCV to put a face back, on one and on two threads."""
+    roofline: bool = False
+    """Say how near each kernel comes to this processor's bandwidth and peak, instead."""
 
 
 def main(settings: Kernels) -> dict[str, Any]:
@@ -58,6 +62,8 @@ def main(settings: Kernels) -> dict[str, Any]:
     dict
         ``{"metadata": …, "results": […]}``.
     """
+    if settings.roofline:
+        return _roofline(settings)
     results: list[Result] = []
     if settings.against == "opencv":
         for place in _PLACES:
@@ -74,6 +80,40 @@ def main(settings: Kernels) -> dict[str, Any]:
     finally:
         cv2.setNumThreads(threads)
     return publish(results, settings.json, threads=1, clock="thread_time", crop=SIZE)
+
+
+def _roofline(settings: Kernels) -> dict[str, Any]:
+    """Print and write where the kernels lie under the roof."""
+    things = {}
+    for width, height, side in _PLACES:
+        scene, zoom = _Scene(width, height, side), side / SIZE
+        share = float((scene.paste.mask > 0).mean())
+        works = {
+            "crop": crop_work(SIZE, zoom),
+            "paste": paste_work(SIZE, zoom, share),
+            "render": render_work(width, height),
+        }
+        things |= {f"{step}, {scene.name}": (scene.ours[step], one) for step, one in works.items()}
+    bandwidth, peak, found = roofline(things, repeats=settings.repeats)
+    print(f"a copy moves {bandwidth:.1f} GB/s, a loop of FMA does {peak:.1f} Gop/s; one thread")
+    wide = max(len(one.name) for one in found)
+    for one in found:
+        print(
+            f"{one.name:{wide}}  {one.milliseconds:7.3f} ms  {one.gigabytes:6.1f} GB/s "
+            f"{one.of_bandwidth:4.0%}  {one.gigaflops:6.1f} Gop/s {one.of_peak:4.0%}"
+        )
+    whole = {
+        "metadata": metadata() | {"threads": 1, "clock": "thread_time", "crop": SIZE},
+        "bandwidth_gb_s": round(bandwidth, 2),
+        "peak_gop_s": round(peak, 2),
+        "roofline": [asdict(one) for one in found],
+        "results": [],
+    }
+    text = dumps(whole)
+    if settings.json is not None:
+        settings.json.write_text(text + "\n")
+    print(text)
+    return whole
 
 
 def _steps(scene: "_Scene", repeats: int) -> list[Result]:
