@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from swapcast.bench.timing import Result, compare
 from swapcast.kernels.match import reduce
+from swapcast.realtime.bands import Bands
 from swapcast.realtime.border import Border
 from swapcast.realtime.look import Look
+from swapcast.realtime.relight import Relight
 from swapcast.realtime.tone import TO_LEVELS
 
 Floats = NDArray[np.float32]
@@ -18,7 +20,7 @@ Levels = NDArray[np.uint8]
 
 
 def blending(true: Floats, made: Floats, mask: Floats, repeats: int) -> list[Result]:
-    """Time gradient-domain blending of one crop against OpenCV's and plain NumPy.
+    """Time gradient-domain and multi-band blending of one crop against OpenCV's and plain NumPy.
 
     Parameters
     ----------
@@ -61,6 +63,17 @@ def blending(true: Floats, made: Floats, mask: Floats, repeats: int) -> list[Res
         first.apply(looks["membrane, steady border"], true, pair, trust, mask, face)
 
     things["membrane, steady border, cold"] = cold
+    bands, light = Bands(size), Relight()
+
+    def multiband() -> None:
+        np.copyto(face, made)
+        bands.apply(true, mask, face)
+
+    def relit() -> None:
+        np.copyto(face, made)
+        light(1.0, pair, trust, 0.1, face)
+
+    things |= {"multi-band": multiband, "light, part by part": relit}
     camera, swapped = _levels(true), _levels(made)
     hull = np.where(mask > 0, 255, 0).astype(np.uint8)
     clone, alpha, plain = _clone(camera, swapped, hull), mask.copy(), _plain(camera, swapped, mask)
