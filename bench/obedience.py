@@ -72,8 +72,8 @@ class Answer:
     """Share of the made pictures in which a face was seen, 0…1."""
     correlation: float | None
     """Of what was asked for and what was measured; None where nothing could be compared."""
-    means: tuple[float, ...]
-    """Measured, for each value in `ASKED`."""
+    means: tuple[float | None, ...]
+    """Measured, for each value in `ASKED`; None where no face was seen."""
 
     @property
     def reached(self) -> bool:
@@ -165,7 +165,7 @@ def _answer(
                 measured.append(float(others.get(name, read[NAMES.index(name)])))
     total = sum(map(len, made))
     x, y = np.array(asked), np.array(measured)
-    means = tuple(float(y[x == value].mean()) if (x == value).any() else 0.0 for value in ASKED)
+    means = tuple(float(y[x == value].mean()) if (x == value).any() else None for value in ASKED)
     return Answer(name, len(asked) / total, correlation(x, y), means)
 
 
@@ -173,7 +173,8 @@ def _show(answers: Sequence[Answer]) -> None:
     table = Table("attribute", "found", "correlation", *(f"at {value:g}" for value in ASKED), "")
     for one in answers:
         known = "–" if one.correlation is None else f"{one.correlation:.2f}"
-        cells = [one.attribute, f"{one.found:.2f}", known, *(f"{mean:.3g}" for mean in one.means)]
+        means = ["–" if mean is None else f"{mean:.3g}" for mean in one.means]
+        cells = [one.attribute, f"{one.found:.2f}", known, *means]
         table.add_row(*cells, "reached" if one.reached else "not reached")
     Console().print(table)
 
