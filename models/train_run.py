@@ -179,7 +179,7 @@ class _Show:
         self._progress.update(self._task, completed=training.step, loss=f"loss {training.loss:.4f}")
 
     def say(self, text: str) -> None:
-        self._progress.console.print(text)
+        self._progress.console.print(text, soft_wrap=True)
 
 
 @contextmanager
