@@ -30,6 +30,7 @@ from swapcast.realtime.guard import GuardMode
 from swapcast.realtime.landmarks import landmark_net
 from swapcast.realtime.loop import run
 from swapcast.realtime.meter import Meter
+from swapcast.realtime.occlusion import occlusion_net
 from swapcast.realtime.runner import OpenNetwork
 from swapcast.realtime.stages import FaceSwap
 from swapcast.realtime.swapper import Swapper
@@ -198,7 +199,8 @@ def inject(
         search = face_check(open_detector=network("check"), open_landmarks=network("look"))
         check = stack.enter_context(CheckAhead(search))
         whose = Everybody() if who == "all" else Largest()
-        swap = FaceSwap(swapper, Compositor(), check, meter, who=whose, mode=guard)
+        compositor = Compositor(occlusion=occlusion_net(open_network=network("occlusion")))
+        swap = FaceSwap(swapper, compositor, check, meter, who=whose, mode=guard)
         run(
             *(source, analyse, swap, [sink], meter),
             stop=threading.Event(),

@@ -28,7 +28,7 @@ from swapcast.realtime.errors import SettingError
 from swapcast.realtime.guard import GuardMode
 
 _SUFFIXES = (".mp4", ".mov", ".mpg", ".gif", ".mkv", ".avi")
-_PARTS = ("swapper", "landmarks", "detector", "check", "look")
+_PARTS = ("swapper", "landmarks", "detector", "check", "look", "occlusion")
 _FAULTS: tuple[str, ...] = (
     "none",
     *("swapper:lost", "source:gap", "pack:raise"),

@@ -28,6 +28,7 @@ from swapcast.realtime.face_store import face_store
 from swapcast.realtime.landmarks import landmark_net
 from swapcast.realtime.loop import run
 from swapcast.realtime.meter import Meter, resident_mb
+from swapcast.realtime.occlusion import occlusion_net
 from swapcast.realtime.runner import OpenNetwork
 from swapcast.realtime.sinks import NullSink, Sink, SinkSettings, open_sink
 from swapcast.realtime.sources import Source
@@ -196,7 +197,8 @@ def _parts(
         Analyser(detector(open_network=network("detector")), look, look.size, detached=True)
     )
     check = stack.enter_context(CheckAhead(face_check(open_detector=network("check"))))
-    return FaceSwap(swapper, Compositor(), check, meter), analyse
+    compositor = Compositor(occlusion=occlusion_net(open_network=network("occlusion")))
+    return FaceSwap(swapper, compositor, check, meter), analyse
 
 
 def _open_files() -> int:
