@@ -12,8 +12,6 @@ from swapcast.models.losses import weighted_l1
 from swapcast.models.pair_feed import PairBatch
 from swapcast.models.student_settings import StudentSettings
 
-_STRANGERS = 0.15  # cosine up to which two faces are anybody's
-
 
 class Weights(Protocol):
     """How much each part counts."""
@@ -141,7 +139,7 @@ class Likeness:
         worn = share * made + (1 - share) * batch.driver
         with torch.no_grad():
             exact, driver = (teacher(batch.align(p)).float() for p in (batch.target, batch.driver))
-            allowed = (exact * driver).sum(1).clamp(max=_STRANGERS)
+            allowed = (exact * driver).sum(1)
         seen = teacher(batch.align(worn)).float()
         known = F.relu((seen * driver).sum(1) - allowed)
         return {
