@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from swapcast.bench.blending import blending
 from swapcast.bench.peers import rows
-from swapcast.bench.roofline import crop_work, paste_work, render_work, roofline
+from swapcast.bench.roofline import Work, crop_work, paste_work, render_work, roofline
 from swapcast.bench.timing import Result, compare, metadata, publish
 from swapcast.kernels.colour import yuv_from_rgb
 from swapcast.kernels.geometry import TEMPLATES, invert, transform
@@ -84,7 +84,7 @@ def main(settings: Kernels) -> dict[str, Any]:
 
 def _roofline(settings: Kernels) -> dict[str, Any]:
     """Print and write where the kernels lie under the roof."""
-    things = {}
+    things: dict[str, tuple[Callable[[], object], Work]] = {}
     for width, height, side in _PLACES:
         scene, zoom = _Scene(width, height, side), side / SIZE
         share = float((scene.paste.mask > 0).mean())

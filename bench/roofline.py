@@ -31,7 +31,7 @@ def _copy(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> None:
 
 
 @kernel("void(f4[::1], f4, f4)", fastmath=True)
-def _multiply_add(numbers: NDArray[np.float32], factor: float, summand: float) -> None:
+def _multiply_add(numbers: NDArray[np.float32], factor: np.float32, summand: np.float32) -> None:
     for _ in range(_ROUNDS):
         for k in range(numbers.size):
             x = numbers[k]

@@ -1,7 +1,7 @@
 """Puts the parts of a run together: source, sound, analyser, swapper, sinks."""
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,14 @@ from swapcast.realtime.check import face_check
 from swapcast.realtime.check_ahead import CheckAhead
 from swapcast.realtime.clip import Clip
 from swapcast.realtime.compositor import Compositor
-from swapcast.realtime.consent import Use, uses_of
+from swapcast.realtime.consent import uses_of
 from swapcast.realtime.control import controlled
 from swapcast.realtime.cover import Cover
 from swapcast.realtime.errors import SettingError, SwapcastError
 from swapcast.realtime.face_store import face_store
-from swapcast.realtime.face_switch import FaceSwitch
 from swapcast.realtime.governor import Governor
-from swapcast.realtime.identity import Identity
 from swapcast.realtime.installation import todays_payload
+from swapcast.realtime.lighter import Lightness
 from swapcast.realtime.listening import listening
 from swapcast.realtime.look import find_look
 from swapcast.realtime.look_switch import LookSwitch
@@ -34,16 +33,13 @@ from swapcast.realtime.mailbox import Latest
 from swapcast.realtime.memory import give_back
 from swapcast.realtime.meter import Meter, write_report
 from swapcast.realtime.occlusion import occlusion_net
+from swapcast.realtime.opening import open_swapper, open_switch
 from swapcast.realtime.restorer import open_restorer
 from swapcast.realtime.settings import Convert, Engine, Live
 from swapcast.realtime.signing import sign_recordings
 from swapcast.realtime.sinks import Sink, SinkSettings, open_sink
 from swapcast.realtime.sources import Source, SourceSettings, open_source
 from swapcast.realtime.stages import FaceSwap
-from swapcast.realtime.stillness import Stillness, SwapsCrops
-from swapcast.realtime.student import timed_network
-from swapcast.realtime.swapper import Swapper
-from swapcast.realtime.tuned import choose
 from swapcast.realtime.whose import open_who, worn_faces
 from swapcast.realtime.window import WindowSink
 
@@ -72,7 +68,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
     SwapcastError
         If a part cannot be opened, or failed.
     """
-    meter, cover = Meter(say=say), Cover(settings.guard)
+    meter, cover, lightness = Meter(say=say), Cover(settings.guard), Lightness()
     plays: Latest[float] = Latest()
     source = open_source(
         settings.source,
@@ -96,7 +92,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
         for spec in settings.sink
     ]
     with ExitStack() as stack:
-        swap, analyse = open_faces(settings, sinks, meter, stack, detached=True)
+        swap, analyse = open_faces(settings, sinks, meter, stack, lightness, detached=True)
         looks = LookSwitch(swap.look, swap.wear, meter.notice)
         for sink in sinks:
             if isinstance(sink, WindowSink):
@@ -110,7 +106,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
                 on_event=meter.notice,
             )
         )
-        faces = _face_switch(settings, [sink.name for sink in sinks], meter, swap)
+        faces = open_switch(settings, [sink.name for sink in sinks], meter, swap, lightness)
         stack.enter_context(faces.ready())
         stack.enter_context(controlled(cover, meter, looks, faces))
         run(
@@ -119,7 +115,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
             seconds=settings.seconds,
             cover=cover,
             patience=settings.patience,
-            progress=governed(analyse, meter) if settings.governor else None,
+            progress=governed(analyse, meter, lightness) if settings.governor else None,
         )
     if any(spec.startswith("virtual") for spec in settings.sink):
         virtual = next(c for name, c in meter.sinks.items() if name.startswith("virtual"))
@@ -179,7 +175,13 @@ def run_convert(settings: Convert, stop: threading.Event) -> dict[str, Any]:
 
 
 def open_faces(
-    settings: Engine, sinks: Sequence[Sink], meter: Meter, stack: ExitStack, *, detached: bool
+    settings: Engine,
+    sinks: Sequence[Sink],
+    meter: Meter,
+    stack: ExitStack,
+    lightness: Lightness | None = None,
+    *,
+    detached: bool,
 ) -> tuple[FaceSwap, FaceAnalyser]:
     """Open what finds, swaps and composites faces; ``stack`` closes it.
 
@@ -189,6 +191,7 @@ def open_faces(
     sinks : where the pictures will go: their words decide which consent is needed
     meter : is told what happens
     stack : takes what must be closed
+    lightness : says when faces may be computed in lower precision; None: never
     detached : whether new faces are looked for beside the frames (live), not in them
 
     Raises
@@ -204,7 +207,9 @@ def open_faces(
         stack.enter_context(store.session(face, uses, names))
     clip = settings.source if isinstance(settings, Convert) else None
     stack.callback(sign_recordings, names, faces[0], clip, meter.notice)
-    first, *further = [_swapper(face, settings, uses, meter, stack) for face in faces]
+    first, *further = [
+        open_swapper(face, settings, uses, meter, stack, lightness) for face in faces
+    ]
     analyse = stack.enter_context(
         open_analyser(settings.detector, detached=detached, model=settings.detector_model)
     )
@@ -226,53 +231,12 @@ def open_faces(
     return swap, analyse
 
 
-def _swapper(
-    face: Identity, settings: Engine, uses: Collection[Use], meter: Meter, stack: ExitStack
-) -> SwapsCrops:
-    choice = choose(timed_network(face), settings.provider, settings.threads, on_event=meter.notice)
-    swapper = stack.enter_context(
-        Swapper(
-            face,
-            choice.candidate.provider,
-            uses=uses,
-            threads=choice.candidate.threads,
-            fallback=settings.fallback,
-            on_event=meter.notice,
-            open_network=choice.open_network,
-        )
-    )
-    for name, value in settings.slides().items():
-        swapper.slide(name, value)
-    if not (isinstance(settings, Live) and settings.skip_still):
-        return swapper
-    still = Stillness(swapper)
-    meter.counted["still"] = still.figures
-    return still
-
-
-def _face_switch(settings: Live, names: Sequence[str], meter: Meter, swap: FaceSwap) -> FaceSwitch:
-    """Return what lets a running picture wear another face, judged as the first one was."""
-
-    def open_face(name: str, stack: ExitStack) -> SwapsCrops:
-        store, uses = face_store(), uses_of(names, commercial=settings.commercial)
-        face = store.find(name, uses)
-        swapper = _swapper(face, settings, uses, meter, stack)
-        stack.enter_context(store.session(face, uses, names))
-        return swapper
-
-    refusal = ""
-    if settings.pairs():
-        refusal = "each person wears a face of their own here; start anew to change them"
-    elif "recording" in uses_of(names):
-        refusal = "a recording's manifest names one face; start another recording to change it"
-    return FaceSwitch(settings.face, open_face, swap.change, meter.notice, refusal=refusal)
-
-
-def governed(analyse: FaceAnalyser, meter: Meter) -> Governor | None:
+def governed(analyse: FaceAnalyser, meter: Meter, lightness: Lightness) -> Governor | None:
     """Return what lets an analyser do less where the machine is too slow; None: it cannot."""
     if not isinstance(analyse, Analyser):
         return None
-    governor = Governor(analyse.ease)
+    further = ((f"faces are computed in {lightness.precision}", lightness.allow),)
+    governor = Governor(analyse.ease, further=further if lightness.precision else ())
     meter.counted["governor"] = governor.figures
     return governor
 

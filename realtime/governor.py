@@ -33,23 +33,31 @@ class Governor:
 
     After two seconds in which too many were dropped the loop goes one step down; after five in
     which none was, one step up. A step up that did not hold makes it wait twice as long for the
-    next. One step changes nothing that is drawn, only how often something is looked for, so it is
-    not seen. The check of each frame (`swapcast.realtime.check`) is never touched.
+    next. `STEPS` change nothing that is drawn, only how often something is looked for, and a lower
+    precision (`swapcast.realtime.lighter`) changes less than what differs from frame to frame, so
+    no step is seen. The check of each frame (`swapcast.realtime.check`) is never touched.
 
     Parameters
     ----------
     ease : callable
-        Takes the step, 0 for everything.
+        Takes the step, 0 for everything, up to the last of `STEPS`.
     clock : monotonic seconds
+    further : steps beyond those, each with what it says and a callable that is told whether it is
+        taken
     """
 
     def __init__(
-        self, ease: Callable[[int], None], clock: Callable[[], float] = time.monotonic
+        self,
+        ease: Callable[[int], None],
+        clock: Callable[[], float] = time.monotonic,
+        further: Sequence[tuple[str, Callable[[bool], None]]] = (),
     ) -> None:
         self._ease, self._clock = ease, clock
+        self._steps = STEPS + tuple(name for name, _ in further)
+        self._switches = tuple(switch for _, switch in further)
         self.step = 0
         self._changes = 0
-        self._seconds = [0.0] * len(STEPS)
+        self._seconds = [0.0] * len(self._steps)
         self._before: tuple[float, int, int, tuple[float, float]] | None = None
         self._bad, self._well, self._since_up = 0, 0, _LONGEST
         self._patience = _WELL
@@ -73,7 +81,7 @@ class Governor:
         self._bad = self._bad + 1 if lost > _MISSED and busy > _BUSY else 0
         self._well = self._well + 1 if lost <= _FINE else 0
         self._since_up += 1
-        if self._bad >= _BAD and self.step + 1 < len(STEPS):
+        if self._bad >= _BAD and self.step + 1 < len(self._steps):
             if self._since_up <= _TOO_EARLY:
                 self._patience = min(2 * self._patience, _LONGEST)
             self._go(self.step + 1, meter)
@@ -84,8 +92,10 @@ class Governor:
     def _go(self, step: int, meter: Meter) -> None:
         self.step, self._bad, self._well = step, 0, 0
         self._changes += 1
-        self._ease(step)
-        meter.event(f"the machine is {'too slow' if step else 'fast enough'}: {STEPS[step]}")
+        self._ease(min(step, len(STEPS) - 1))
+        for place, switch in enumerate(self._switches, len(STEPS)):
+            switch(step >= place)
+        meter.event(f"the machine is {'too slow' if step else 'fast enough'}: {self._steps[step]}")
 
     def figures(self) -> dict[str, Any]:
         """Return how often it changed, and the seconds spent on each step; for the report."""
@@ -94,7 +104,7 @@ class Governor:
             "changes": self._changes,
             "seconds": {
                 name: round(seconds, 1)
-                for name, seconds in zip(STEPS, spent, strict=True)
+                for name, seconds in zip(self._steps, spent, strict=True)
                 if seconds > 0
             },
         }

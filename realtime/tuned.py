@@ -26,6 +26,7 @@ from swapcast.export.runners import (
 from swapcast.realtime.keys import data_folder
 
 _FILE = "tuned.json"
+_LOWER: tuple[Arithmetic, ...] = ("fp16", "bf16")
 _LIBRARIES = ("onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "numpy")
 
 
@@ -114,6 +115,32 @@ def choose(
         reason = f"the fastest here, {found['median_ms']:g} ms by `swapcast tune`"
     on_event(f"provider {way.provider}, {_threads(way.threads)}: {reason}")
     return Choice(way, reason, fallback=True, on_event=on_event)
+
+
+def lighter(model: bytes, usual: Choice, folder: Path | None = None) -> Choice | None:
+    """Say what computes a network in lower precision than usual, and faster, as was measured here.
+
+    That is what `swapcast tune` found to be the fastest, where something else was asked for. What
+    it found has agreed with fp32.
+
+    Parameters
+    ----------
+    model : bytes of an ONNX file
+    usual : what computes it else
+    folder : where it is kept
+
+    Returns
+    -------
+    Choice or None
+        None if there is nothing of that kind.
+    """
+    found = (_known((folder or data_folder()) / _FILE) or {}).get(_key(model))
+    if found is None:
+        return None
+    way = Candidate(found["provider"], found["precision"], found["threads"])
+    if way.precision not in _LOWER or way == usual.candidate:
+        return None
+    return Choice(way, "the machine is too slow")
 
 
 def _threads(count: int) -> str:

@@ -233,7 +233,7 @@ def test_every_place_that_makes_a_swapper_or_an_identity_is_known():
         ("realtime/identity.py", "seal_face", "Identity"),  # authorised before it is returned
         ("realtime/identity.py", "_parse", "Identity"),  # authorised by read_face
         ("realtime/thumbnail.py", "draw_thumbnail", "Swapper"),
-        ("realtime/assembly.py", "_swapper", "Swapper"),
+        ("realtime/opening.py", "opened", "Swapper"),
         ("realtime/assembly.py", "open_faces", "FaceSwap"),
     }
 
