@@ -74,6 +74,8 @@ class Row:
     flicker: float | None = None
     similarity: float | None = None
     retrieved: float | None = None
+    copied: float | None = None
+    """What ``similarity`` would be, had the wearer's own picture been left as it was."""
     wearer: float | None = None
     """Mean cosine between what is seen and the wearer."""
     hidden: float | None = None
@@ -100,6 +102,9 @@ class Row:
         if self.whose:
             self.similarity = float(
                 np.mean([gallery.alike(self.whose, one.code) for one in self.after])
+            )
+            self.copied = float(
+                np.mean([gallery.alike(self.whose, one.code) for one in self.before])
             )
         pairs = zip(self.before, self.after, strict=True)
         alike = np.array([float(a.code @ b.code) for a, b in pairs])
@@ -131,6 +136,7 @@ class Row:
             "judged": len(self.after) / self.frames if self.frames else None,
             "id_retrieval": self.retrieved,
             "similarity": self.similarity,
+            "similarity_if_copied": self.copied,
             "wearer_similarity": self.wearer,
             "hidden": self.hidden,
             **self.figures,
@@ -149,6 +155,7 @@ def mean_row(face: str, rows: Sequence[Row]) -> Row:
     whole.flicker = _mean([row.flicker for row in own])
     whole.similarity = _mean([row.similarity for row in own])
     whole.retrieved = _mean([row.retrieved for row in own])
+    whole.copied = _mean([row.copied for row in own])
     whole.wearer = _mean([row.wearer for row in own])
     whole.hidden = _mean([row.hidden for row in own])
     names = dict.fromkeys(name for row in own for name in row.figures)

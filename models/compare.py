@@ -15,7 +15,7 @@ import tyro
 from numpy.typing import NDArray
 
 from swapcast.models.architectures import load_model
-from swapcast.models.base import WORD, load_base
+from swapcast.models.bundled_face import WORD, load_base
 from swapcast.models.checkpoint import CheckpointError, read_checkpoint
 from swapcast.models.faces import FaceSetError, load_faces
 from swapcast.models.swap_model import SwapModel

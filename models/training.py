@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from swapcast.models.architectures import load_model, make
-from swapcast.models.base import FORM, WORD, load_base
+from swapcast.models.bundled_face import FORM, WORD, load_base
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from swapcast.models.embedder import EmbedderError
 from swapcast.models.feeds import open_feed

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from swapcast.export.runners import open_runner  # noqa: E402
 from swapcast.models.attributes import NAMES  # noqa: E402
-from swapcast.models.base import load_base  # noqa: E402
+from swapcast.models.bundled_face import load_base  # noqa: E402
 from swapcast.models.checkpoint import CheckpointError  # noqa: E402
 from swapcast.models.coverage import LEAST, advise, cover  # noqa: E402
 from swapcast.models.shared_autoencoder import PRESETS, SharedAutoencoder  # noqa: E402
