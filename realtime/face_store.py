@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 
@@ -20,10 +20,11 @@ from swapcast.realtime.people import People
 from swapcast.realtime.trust import RevocationList, TrustList, read_kept
 
 RECORD_SUFFIX = ".consent.json"
+_SUFFIX = ".face"
 
 
 class FaceStore:
-    """The folder that keeps the user's faces, records and references, and the bundled face.
+    """The folder that keeps the user's faces, records and references, and the bundled faces.
 
     Parameters
     ----------
@@ -91,9 +92,9 @@ class FaceStore:
                 )
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of all faces, the bundled one first."""
-        kept = (self.folder / "faces").glob("*.face")
-        return ("demo", *sorted(path.stem for path in kept if path.stem != "demo"))
+        """Return the names of all faces, the bundled ones first."""
+        kept = {path.stem for path in (self.folder / "faces").glob("*.face")}
+        return (*bundled_faces(), *sorted(kept - set(bundled_faces())))
 
     def add(self, path: Path, *, trust: str = "") -> Identity:
         """Keep a copy of a pack, after it was checked, under the name it has inside.
@@ -268,8 +269,8 @@ class FaceStore:
             return read_face(path)
         if kept.is_file():
             return read_face(kept)
-        if face == "demo":
-            with resources.as_file(resources.files("swapcast.assets") / "demo.face") as bundled:
+        if face in bundled_faces():
+            with resources.as_file(resources.files("swapcast.assets") / f"{face}.face") as bundled:
                 return read_face(bundled)
         raise SwapcastError(f"no face {face!r}; there are: {', '.join(self.names())}")
 
@@ -285,18 +286,26 @@ def face_store(on_event: Callable[[str], None] = lambda _: None) -> FaceStore:
     return FaceStore(data_folder(), on_event=on_event)
 
 
+@cache
+def bundled_faces() -> tuple[str, ...]:
+    """Return the names of the faces that come with the program, the default one first."""
+    files = resources.files("swapcast.assets").iterdir()
+    names = {file.name[: -len(_SUFFIX)] for file in files if file.name.endswith(_SUFFIX)}
+    return tuple(sorted(names, key=lambda name: (name != "demo", name)))
+
+
 def check_name(name: str) -> None:
     """Make sure that a name can be a face's in the store.
 
     Raises
     ------
     SwapcastError
-        If it is not plain, or the bundled face's.
+        If it is not plain, or a bundled face's.
     """
     if not name.replace("-", "").replace("_", "").isalnum() or len(name) > 64:
         raise SwapcastError(f"{name[:80]!r} is no plain name for a face")
-    if name == "demo":
-        raise SwapcastError("the name 'demo' is the bundled face's")
+    if name in bundled_faces():
+        raise SwapcastError(f"the name {name!r} is a bundled face's")
 
 
 def _kind(sink: str) -> str:

@@ -1,9 +1,9 @@
 """Signs the faces that come with the program: ``python -m swapcast.realtime.release PACK``.
 
 The maker of a release runs this once for each new bundled face. Without ``--key`` a new key is
-made, its public half is written to ``assets/release_keys.txt``, and the private half is never
-written anywhere: nobody can sign another pack with it. With ``--key FILE`` (a PKCS #8 PEM file kept
-outside the repository) the same key signs again.
+made, its public half is written to ``assets/release_keys.txt`` beside the face's name, and the
+private half is never written anywhere: nobody can sign another pack with it. With ``--key FILE``
+(a PKCS #8 PEM file kept outside the repository) the same key signs again.
 """
 
 import json
@@ -68,8 +68,15 @@ def release(settings: Release) -> Identity:
         *(settings.name, record, standalone(face), face.thumbnail, face.made), key=key
     )
     write_face(sealed, out)
-    write_text(settings.keys, f"{key.public}\n")
+    write_text(settings.keys, _listed(settings.keys, settings.name, key.public))
     return sealed
+
+
+def _listed(keys: Path, name: str, public: str) -> str:
+    """Return the list of release keys with a face's new one: a line ``KEY NAME`` each."""
+    lines = keys.read_text(encoding="ascii").splitlines() if keys.is_file() else []
+    others = [line for line in lines if line.split()[1:] != [name]]
+    return "".join(f"{line}\n" for line in sorted([*others, f"{public} {name}"]))
 
 
 def _record(subject: str, statement: str, key: SigningKey) -> ConsentRecord:

@@ -9,7 +9,7 @@ from swapcast.realtime.audit import AuditLog
 from swapcast.realtime.erasure import delete, export_data
 from swapcast.realtime.errors import ConsentError, SwapcastError
 from swapcast.realtime.face_command_data import Delete, Log
-from swapcast.realtime.face_store import FaceStore
+from swapcast.realtime.face_store import FaceStore, bundled_faces
 from swapcast.realtime.identity import write_face
 from swapcast.realtime.keys import SigningKey
 from tests.made_consent import BO, made_face, made_record
@@ -152,7 +152,7 @@ def test_a_deleted_person_leaves_nothing_that_can_be_read(store, tmp_path):
             data = path.read_bytes()
             assert b"Bo" not in data
             assert BO.public.encode() not in data or path.name == "revoked.json"
-    assert store.names() == ("demo", "cy")
+    assert store.names() == (*bundled_faces(), "cy")
     assert store.audit.verify() > 6
     Log()(store, said.append)
     assert not any("Bo" in line for line in said[2:])

@@ -10,7 +10,7 @@ from onnx import helper
 
 from swapcast.realtime.errors import ConsentError, ModelError, SettingError, SwapcastError
 from swapcast.realtime.external import Declared, import_model
-from swapcast.realtime.face_store import FaceStore
+from swapcast.realtime.face_store import FaceStore, bundled_faces
 from swapcast.realtime.swapper import Swapper
 from tests.made_consent import ACCEPTED, made_face, made_record
 from tests.made_onnx import SIZE, swapper_network, write_dfm
@@ -78,7 +78,7 @@ def test_the_morph_value_is_fixed(store, tmp_path):
 def test_nothing_is_taken_in_without_a_declaration(store, tmp_path, change, why):
     with pytest.raises(ConsentError, match=why):
         import_model(write_dfm(tmp_path / "a.dfm"), "drawn", declared(**change), store)
-    assert store.names() == ("demo",)
+    assert store.names() == bundled_faces()
 
 
 def test_a_model_of_ours_keeps_the_record_it_carries(store, tmp_path):

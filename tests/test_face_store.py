@@ -8,7 +8,7 @@ import pytest
 from swapcast.realtime.errors import ConsentError, SwapcastError
 from swapcast.realtime.face_command import List
 from swapcast.realtime.face_command_consent import Record, Records, Revocations, Revoke, Sign
-from swapcast.realtime.face_store import FaceStore
+from swapcast.realtime.face_store import FaceStore, bundled_faces
 from swapcast.realtime.identity import read_face, write_face
 from swapcast.realtime.keys import SigningKey, fingerprint
 from swapcast.realtime.training_consent import carried_record, consent_record
@@ -34,7 +34,7 @@ def own(store, name="own", **changes):
 
 def test_faces_are_kept_found_and_removed(store, pack):
     store.add(pack)
-    assert store.names() == ("demo", "bo")
+    assert store.names() == (*bundled_faces(), "bo")
     assert store.find("bo") == read_face(pack)
     assert store.find(str(pack)) == read_face(pack)
     store.remove("bo")
@@ -42,10 +42,15 @@ def test_faces_are_kept_found_and_removed(store, pack):
         store.find("bo")
 
 
-def test_the_bundled_face_is_of_nobody_and_signed_by_the_release_key(store):
-    face = store.find("demo", ["live", "recording", "commercial"])
-    assert face.consent.kind == "fictional"
-    assert {face.public_key, face.consent.public_key} == release_keys()
+def test_bundled_faces_are_of_nobody_and_each_signed_by_its_release_key(store):
+    assert bundled_faces()[0] == "demo"
+    keys = set()
+    for name in bundled_faces():
+        face = store.find(name, ["live", "recording", "commercial"])
+        assert (face.name, face.consent.kind) == (name, "fictional")
+        assert face.public_key == face.consent.public_key
+        keys.add(face.public_key)
+    assert keys == release_keys()
 
 
 def test_a_pack_signed_with_a_foreign_key_is_refused_until_it_is_taken_in(store, pack):

@@ -16,7 +16,7 @@ from swapcast.realtime.consent import issue_record
 from swapcast.realtime.embedding import FaceEmbedder
 from swapcast.realtime.errors import ConsentError, ModelError, SettingError, SwapcastError
 from swapcast.realtime.face_pictures import Portrait, find_portraits, of_one_person
-from swapcast.realtime.face_store import face_store
+from swapcast.realtime.face_store import bundled_faces, face_store
 from swapcast.realtime.frame import Colour, Frame
 from swapcast.realtime.identity import read_face, seal_face, write_face
 from swapcast.realtime.release import Release, release
@@ -177,7 +177,7 @@ def test_a_bare_network_is_released_once_its_maker_says_whom_it_shows(home):
     released = read_face(home / "ann.face")
     assert (released.name, released.consent.kind) == ("ann", "fictional")
     assert released.public_key == released.consent.public_key
-    assert (home / "keys.txt").read_text().strip() == released.public_key
+    assert (home / "keys.txt").read_text() == f"{released.public_key} ann\n"
     assert cv2.imdecode(np.frombuffer(released.thumbnail, np.uint8), 1) is not None
     (home / "ann.onnx").write_bytes(b"no network")
     with pytest.raises(SwapcastError, match="no ONNX file"):
@@ -251,7 +251,7 @@ def test_no_face_is_made_of_pictures_without_a_record(home, capsys, words, why):
         main(["face", "add", *words, "--student", "mine", "--accept-policy"])
     assert ended.value.code in {1, 2}
     assert why in capsys.readouterr().err
-    assert face_store().names() == ("demo",)
+    assert face_store().names() == bundled_faces()
 
 
 def test_without_a_students_files_it_says_how_to_make_them(home, capsys):
