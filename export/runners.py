@@ -9,6 +9,8 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from swapcast.export.bound import Bound, is_fixed
+
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino", "directml", "coreml"]
 """What computes: ``openvino`` is OpenVINO itself, the others are ONNX Runtime's providers."""
 
@@ -148,6 +150,7 @@ class _Closing:
     """What both runners share: leaving the ``with`` block lets go of the network."""
 
     _network: Any
+    _bound: Bound | None = None
 
     def __enter__(self) -> "Any":
         return self
@@ -158,7 +161,7 @@ class _Closing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._network = None
+        self._network = self._bound = None
 
 
 class _OnnxRuntime(_Closing):
@@ -194,8 +197,12 @@ class _OnnxRuntime(_Closing):
             for value in self._network.get_inputs()
         }
         self.metadata: dict[str, str] = dict(self._network.get_modelmeta().custom_metadata_map)
+        on_gpu = provider in {"cuda", "tensorrt"}
+        self._bound = Bound(self._network, "cuda") if on_gpu and is_fixed(self._network) else None
 
     def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
+        if self._bound is not None:
+            return self._bound(inputs)
         return list(self._network.run(None, inputs))
 
 
