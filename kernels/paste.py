@@ -63,12 +63,14 @@ def _let_through(
 ) -> None:
     """Let a gate's share of the picture's detail through: change luma's table from `_weigh`."""
     r, g, b, black = weights[0], weights[1], weights[2], weights[3]
+    part, columns = slice(box[2], box[3]), box[3] - box[2]
     for i in range(box[0], box[1]):
-        red, green, blue = coarse[0, i], coarse[1, i], coarse[2, i]
-        for j in range(box[2], box[3]):
-            open_ = mask[i, j] * gate[i, j]
-            luma[i, 2 * j] -= open_
-            luma[i, 2 * j + 1] -= open_ * (r * red[j] + g * green[j] + b * blue[j] + black)
+        red, green, blue = coarse[0, i, part], coarse[1, i, part], coarse[2, i, part]
+        shares, open_, pairs = mask[i, part], gate[i, part], luma[i, 2 * box[2] :]
+        for j in range(columns):
+            through = shares[j] * open_[j]
+            pairs[2 * j] -= through
+            pairs[2 * j + 1] -= through * (r * red[j] + g * green[j] + b * blue[j] + black)
 
 
 @kernel("void(f4[::1], i1[::1], u1[::1])", fastmath=True)
