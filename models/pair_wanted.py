@@ -40,6 +40,8 @@ _LARGEST_ERROR, _LEAST_WITHIN = 0.035, 0.7
 _LARGEST_CLIP_ERROR = 0.05
 _SOFT = 0.4
 """Deviation of the blur, in pixels of an enlarged picture's own."""
+_OPEN = 2.5
+"""Pixels between the lips, from which a mouth is open."""
 _AT_ONCE = 3
 _OWN, _COVERED = 0.6, 5
 """How often the first face on a head is its own; with how many drawn faces a picture drives."""
@@ -192,6 +194,19 @@ def dress(shot: Shot, face: Face, people: People) -> Drawn:
     return replace(drawn, image=(shown + share * (image - shown) + 0.5).astype(np.uint8))
 
 
+def with_teeth(target: Drawn, shot: Shot) -> Drawn:
+    """Show in an open mouth what the picture shows there: drawn teeth are dim."""
+    lips = target.landmarks[60:68]
+    if np.linalg.norm(lips[2] - lips[6]) < _OPEN:
+        return target
+    inside = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.fillPoly(inside, [np.rint(16 * lips).astype(np.int32)], 255, shift=4)
+    inside = np.asarray(cv2.erode(inside, np.ones((2, 2), np.uint8)), np.uint8)
+    share = cv2.GaussianBlur(inside, (0, 0), 1.2)[..., None] / np.float32(255)
+    image = target.image + share * (shot.take.background.astype(np.float32) - target.image)
+    return replace(target, image=(image + 0.5).astype(np.uint8))
+
+
 def pair_of(shot: Shot, driver: Drawn | None, target: Drawn, number: int) -> Batch:
     """Return the pair of a picture, untouched or with a face over it, and the wanted one on it."""
     shown, put = shot.take.background, target.put
@@ -232,7 +247,8 @@ def write_dressed(
         for number, face in faces.items():
             target = dress(shot, face, people)
             for driver in drivers:
-                writer.add(pair_of(shot, driver, target, number))
+                own = target if driver is not None else with_teeth(target, shot)
+                writer.add(pair_of(shot, driver, own, number))
     if not len(writer):
         raise ValueError("nobody was found well enough in any picture")
     rooms = [empty_room(people.person(n), read_tile(data, n)) for n in people.numbers[:5]]
