@@ -179,12 +179,13 @@ def to_proto(
     ParityError
         If that cannot be done.
     """
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         # What the exporter says of its own parts (deprecations, absent torchvision) helps nobody.
         warnings.simplefilter("ignore")
-        logger.setLevel(logging.ERROR)
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
         try:
             program = torch.onnx.export(
                 model,
@@ -196,7 +197,8 @@ def to_proto(
                 verbose=False,
             )
         finally:
-            logger.setLevel(level)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
     if program is None:
         raise ParityError("the network could not be written as ONNX")
     proto: onnx.ModelProto = program.model_proto
