@@ -12,6 +12,7 @@ from swapcast.realtime.detector import Detection
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.frame import Colour, Face, Frame, Picture, Points
 from swapcast.realtime.guard import Guard, GuardMode, Verdict
+from swapcast.realtime.head_pose import likeness
 from swapcast.realtime.look import Look
 from swapcast.realtime.loop import Finished
 from swapcast.realtime.meter import Meter
@@ -20,6 +21,7 @@ from swapcast.realtime.restorer import Restorer
 from swapcast.realtime.stillness import SwapsCrops
 from swapcast.realtime.who import Largest, Roles, Who
 
+_LEAST_LIKE = 0.8  # to a face: its landmarks; turned by 60 degrees they still are
 _UNDER = 3  # of five points: a hand may hide the others
 
 
@@ -130,6 +132,8 @@ class FaceSwap:
         compositor, timing = self._compositor, self._meter.timing
         if not (np.isfinite(face.landmarks).all() and np.isfinite(face.points).all()):
             raise ModelError("nobody knows where it is")
+        if likeness(face.landmarks) < _LEAST_LIKE:
+            raise ModelError("its landmarks make no face")
         affine = crop_affine(face.points, swapper.template, swapper.size)
         with timing("crop"):
             compositor.crop(frame, affine, swapper.crop[0])

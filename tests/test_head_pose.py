@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from swapcast.realtime.head_pose import FOCAL, HEAD, head_pose
+from swapcast.realtime.head_pose import FOCAL, HEAD, head_pose, likeness
 
 
 def seen(yaw, pitch, roll, *, distance=55.0, width=1280, height=720, noise=0.0):
@@ -53,3 +53,18 @@ def test_the_turn_is_a_rotation():
     turn = head_pose(seen(30, -10, 5, noise=2.0), 1280, 720).turn
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-9)
     assert np.linalg.det(turn) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("yaw", [-60, -30, 0, 30, 60])
+@pytest.mark.parametrize("pitch", [-25, 0, 25])
+def test_landmarks_of_a_turned_head_make_a_face(yaw, pitch):
+    assert likeness(seen(yaw, pitch, 30, noise=3.0)) > 0.85
+    assert likeness(3 * seen(yaw, pitch, -90) + 40) > 0.85
+
+
+def test_landmarks_in_a_wrong_order_make_none():
+    random, points = np.random.default_rng(1), seen(0, 0, 0)
+    for _ in range(200):
+        assert likeness(random.permutation(points.ravel()).reshape(68, 2)) < 0.5
+        assert likeness(random.permutation(points)) < 0.5
+    assert likeness(np.zeros((68, 2), np.float32)) == 0

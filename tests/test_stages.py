@@ -1,5 +1,7 @@
 """What a frame looks like after the swap: inside the face, around it, and when the swap fails."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -115,6 +117,16 @@ def test_a_face_that_cannot_be_swapped_does_not_show(mode):
     assert slopes[1][steep].mean() < 0.25 * slopes[0][steep].mean()
     assert any("could not be swapped" in event["event"] for event in meter.events)
     assert any(event["event"] == f"guard on: {mode}" for event in meter.events)
+
+
+def test_landmarks_that_make_no_face_are_not_swapped_but_covered():
+    (frame,) = frames()
+    face = face_in(frame)
+    jumbled = np.random.default_rng(3).permutation(face.landmarks)
+    meter = Meter()
+    done = stage(meter)(frame, (replace(face, landmarks=jumbled),))
+    assert (done.swapped, done.guarded) == (0, 1)
+    assert any("make no face" in event["event"] for event in meter.events)
 
 
 def test_pass_shows_the_true_face_because_the_user_chose_so():
