@@ -71,9 +71,12 @@ def bareness(cover: NDArray[np.float32], low: float, high: float, out: NDArray[n
             target[j] = np.float32(1.0) - _rise(line[j], low, high)
 
 
+_BARE = 0.9  # from where on a pixel shows nothing of what a cover leaves out
+
+
 @kernel(f"f8({_PLANE}, {_PLANE}, f4)")
 def hidden_share(bare: NDArray[np.float32], outline: NDArray[np.float32], least: float) -> float:
-    """Say how much of the inner face is covered.
+    """Say how much of the inner face is covered, in part or wholly: what shines through counts too.
 
     Parameters
     ----------
@@ -95,7 +98,7 @@ def hidden_share(bare: NDArray[np.float32], outline: NDArray[np.float32], least:
         for j in range(small):
             if line[(2 * j + 1) * size // (2 * small)] >= least:
                 inside += 1.0
-                seen += np.float64(bare[i, j])
+                seen += np.float64(bare[i, j] >= np.float32(_BARE))
     return 1.0 - seen / inside if inside > 0 else 0.0
 
 

@@ -26,11 +26,11 @@ def bareness(cover, low, high):
 
 
 def hidden_share(bare, outline, least):
-    """Return the covered share of the inner face."""
+    """Return the share of the inner face that is covered, in part or wholly."""
     small, size = len(bare), len(outline)
     places = [(2 * i + 1) * size // (2 * small) for i in range(small)]
     within = outline[np.ix_(places, places)] >= least
-    return 1 - bare[within].mean() if within.any() else 0.0
+    return 1 - (bare[within] >= np.float32(0.9)).mean() if within.any() else 0.0
 
 
 def cut_out(bare: np.ndarray, mask: np.ndarray) -> np.ndarray:
