@@ -319,7 +319,7 @@ def _through_camera(
     """Show a picture as a poor camera and its codec do: softer, grainier, in blocks."""
     size = picture.shape[1], picture.shape[0]
     if chance.random() < augmentation.blur:
-        share = chance.uniform(0.25, 0.6)
+        share = chance.uniform(0.18, 0.6)
         small = cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
         picture = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     if augmentation.noise and chance.random() < 0.5:
