@@ -123,7 +123,8 @@ def sheet(samples: list[Sample], model: OcclusionModel, across: int = 12) -> NDA
         for one in samples[first : first + across]:
             bgr = np.clip(255 * one.crop.transpose(1, 2, 0)[..., ::-1], 0, 255).astype(np.uint8)
             mask = said(model, one.crop)[..., None]
-            red = (bgr + 0.6 * mask * (np.array([40, 40, 255]) - bgr)).astype(np.uint8)
+            tinted = bgr + 0.6 * mask * (np.array([40, 40, 255]) - bgr)
+            red = np.ascontiguousarray(tinted, np.uint8)
             edges, _ = cv2.findContours(
                 (one.cover > 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
             )

@@ -206,6 +206,7 @@ def train(settings: Train) -> None:
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(1)
     cv2.setNumThreads(1)
     match tyro.cli(Train | Evaluate, prog="swapcast.models.occlusion_training"):
         case Train() as settings:

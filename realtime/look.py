@@ -38,7 +38,7 @@ class Look:
     """Whether the swapper's own mask narrows the outline."""
     skin: SkinModel = "off"
     """Which pixels above the brows count as skin; what is none (hair) stays as it is."""
-    occlusion: Occlusion = "network"
+    occlusion: Occlusion = "off"
     """What finds hands, microphones and hair before the face, which stay as they are."""
     keep_mouth: bool = False
     """Show the wearer's own mouth."""

@@ -23,7 +23,7 @@ _REACH = 1.06  # of a landmark's way from the face's middle: cheeks stand out be
 _HIDDEN = 0.7  # share of its way from the face's middle at which an unseen landmark counts
 _RAMP = 0.06  # of the crop's side, above the brows: where skin begins to decide
 _CLOSING = 2.0  # times as fast does a mask give way to what comes before the face
-_BARE, _COVERED = 0.35, 0.65  # likelihoods of a cover: up to where none is, and from where one is
+_BARE, _COVERED = 0.5, 0.8  # likelihoods of a cover: up to where none is, and from where one is
 _INNER = 0.9  # of the outline, from where on a pixel belongs to the inner face
 _MOST, _AGAIN = 0.5, 0.42  # of the inner face that covers may open; below which they are believed
 

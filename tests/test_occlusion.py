@@ -24,6 +24,7 @@ from swapcast.realtime.occlusion import OcclusionNet, occlusion_net
 SIZE, SIDE = 128, 112
 FACE = drawn_face(x=200.0, y=150.0, scale=2.0)
 AFFINE = crop_affine(FACE.points, "dfl_whole_face", SIZE)
+LOOK = Look(occlusion="network")
 ASSETS = Path(str(resources.files("swapcast.assets")))
 
 
@@ -70,7 +71,9 @@ def pasted(compositor, true):
     return compositor.paste(FACE, true, green, None, AFFINE, cover=cover)
 
 
-@pytest.mark.parametrize("look", [Look(), Look(blend="poisson"), Look(blend="multiband")])
+@pytest.mark.parametrize(
+    "look", [LOOK, replace(LOOK, blend="poisson"), replace(LOOK, blend="multiband")]
+)
 def test_what_lies_before_the_face_is_left_out_of_the_mask(look):
     net = OcclusionNet(open_runner(drawn_network()))
     compositor = Compositor(look=look, occlusion=net)
@@ -79,14 +82,14 @@ def test_what_lies_before_the_face_is_left_out_of_the_mask(look):
     assert one.mask[84:92, 50:78].min() > 0.95
     assert one.whole is not None
     assert one.whole[72:78, 50:78].min() > 0.95  # for the guard, the bar hides a face that is worn
-    compositor.look = Look(occlusion="off")  # changed live
+    compositor.look = replace(LOOK, occlusion="off")  # changed live
     assert pasted(compositor, crop_with_bar()).mask[72:78, 50:78].min() > 0.95
 
 
 def test_the_picture_keeps_the_thing_itself():
     net = OcclusionNet(open_runner(drawn_network()))
     frame = drawn_frame(0, 402, 302)
-    compositor = Compositor(look=Look(colour="off", detail=0.0), occlusion=net)
+    compositor = Compositor(look=replace(LOOK, colour="off", detail=0.0), occlusion=net)
     crop = np.empty((3, SIZE, SIZE), np.float32)
     x, y = (int(v) // 2 * 2 for v in FACE.points[2])
     planes = frame.y.copy(), frame.u.copy(), frame.v.copy()
@@ -105,7 +108,7 @@ def test_the_picture_keeps_the_thing_itself():
 
 def test_a_network_that_fails_leaves_nothing_out_and_says_so_once():
     told = []
-    compositor = Compositor(occlusion=OcclusionNet(Broken(), told.append))
+    compositor = Compositor(look=LOOK, occlusion=OcclusionNet(Broken(), told.append))
     for _ in range(5):
         assert pasted(compositor, crop_with_bar()).mask[72:78, 50:78].min() > 0.95
     assert len(told) == 1
