@@ -164,7 +164,8 @@ class Live(Engine):
     """Seconds that a stage may work on one frame before the run ends as hanging."""
     governor: bool = True
     """Do less where the machine is too slow: faces are looked for less often, then looked at less
-    often. What is swapped is checked in every frame all the same."""
+    often, then computed in a lower precision, if `tune` found one that is faster than what was
+    asked for. What is swapped is checked in every frame all the same."""
     skip_still: bool = True
     """Give the same swapped face again while the true one rests, a tenth of a second at most."""
     audio: str = "none"
