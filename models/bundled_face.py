@@ -8,6 +8,7 @@ copy of that one, so that a recognisable face is minutes away instead of hours.
 import json
 import zipfile
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import onnx
@@ -33,17 +34,40 @@ def load_base() -> SharedAutoencoder:
     CheckpointError
         If the bundled pack is missing or is no network of that form.
     """
+    proto, about = _read()
+    try:
+        model = SharedAutoencoder(settings=PRESETS[FORM], identities=(str(about["identity"]),))
+        model.load_state_dict({_place(name): value for name, value in _weights(proto)})
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"the bundled base cannot be read: {error}") from error
+    return model.eval()
+
+
+def base_provenance() -> dict[str, list[dict[str, Any]]]:
+    """Return where the faces come from that the bundled network has learned, by identity.
+
+    Raises
+    ------
+    CheckpointError
+        If the bundled pack is missing or does not say.
+    """
+    _, about = _read()
+    try:
+        told = about["provenance"]
+        return {str(about["identity"]): told["identity"], **told["others"]}
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"the bundled base does not say what it learned: {error}") from error
+
+
+def _read() -> tuple[onnx.ModelProto, dict[str, Any]]:
+    """Return the network and what it says of itself."""
     try:
         pack = resources.files("swapcast.assets") / _PACK
         with pack.open("rb") as file, zipfile.ZipFile(file) as members:
             proto = onnx.load_from_string(members.read(_NETWORK))
-        about = json.loads({p.key: p.value for p in proto.metadata_props}["swapcast"])
-        model = SharedAutoencoder(settings=PRESETS[FORM], identities=(str(about["identity"]),))
-        state = {_place(name): value for name, value in _weights(proto)}
-        model.load_state_dict(state)
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        return proto, json.loads({p.key: p.value for p in proto.metadata_props}["swapcast"])
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"the bundled base cannot be read: {error}") from error
-    return model.eval()
 
 
 def _weights(proto: onnx.ModelProto) -> list[tuple[str, Tensor]]:

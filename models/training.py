@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from swapcast.models.architectures import load_model, make
-from swapcast.models.bundled_face import FORM, WORD, load_base
+from swapcast.models.bundled_face import FORM, WORD, base_provenance, load_base
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from swapcast.models.embedder import EmbedderError
 from swapcast.models.feeds import open_feed
@@ -20,6 +20,7 @@ from swapcast.models.swap_model import Learner
 from swapcast.models.train_settings import TrainingError, TrainSettings
 
 CHECKPOINT = "checkpoint.safetensors"
+_BEFORE = "before: "  # of names in the provenance: learned by the network that a run began with
 LARGEST_GRADIENT = 1.0  # norm; a rare batch with a steeper one has thrown trained networks far back
 
 
@@ -49,8 +50,9 @@ class Training:
             self.feed.prepare(model)
         except (ValueError, EmbedderError) as error:
             raise TrainingError(str(error)) from error
+        self.before: dict[str, Any] = {}
         if settings.start is not None:
-            _begin_with(model, settings.start)
+            self.before = _begin_with(model, settings.start)
         self.model: Learner[Any] = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.parts = {name: nn.ModuleList(parts) for name, parts in model.players().items()}
         optimisers = [
@@ -176,7 +178,7 @@ class Training:
             architecture=self.model.architecture,
             settings=asdict(self.settings.model),
             identities=self.model.identities,
-            provenance=self.feed.provenance(),
+            provenance={**self.before, **self.feed.provenance()},
             step=self.step,
             losses=self.losses,
             tensors=tensors,
@@ -211,6 +213,8 @@ class Training:
         except (RuntimeError, LookupError, ValueError) as error:
             raise CheckpointError(f"the checkpoint does not fit this run: {error}") from error
         self.step, self.losses = checkpoint.step, dict(checkpoint.losses)
+        earlier = {k: v for k, v in checkpoint.provenance.items() if k.startswith(_BEFORE)}
+        self.before = {**self.before, **earlier}
 
 
 def _restore(
@@ -227,9 +231,15 @@ def _restore(
     optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
-def _begin_with(model: Learner[Any], start: Path) -> None:
+def _begin_with(model: Learner[Any], start: Path) -> dict[str, Any]:
+    """Take over what another network has learned, and return from whom it learned that."""
     bundled = str(start) == WORD
-    other = load_base() if bundled else load_model(read_checkpoint(start / CHECKPOINT))
+    other: Learner[Any]
+    if bundled:
+        other, learned = load_base(), base_provenance()
+    else:
+        checkpoint = read_checkpoint(start / CHECKPOINT)
+        other, learned = load_model(checkpoint), dict(checkpoint.provenance)
     try:
         model.begin_with(other)
     except (RuntimeError, TypeError) as error:
@@ -237,3 +247,4 @@ def _begin_with(model: Learner[Any], start: Path) -> None:
             raise CheckpointError(f"the bundled base is a {FORM} with all its settings; "
                                   f"train {FORM} --start {WORD}") from error  # fmt: skip
         raise CheckpointError(f"the run to start from has another form: {error}") from error
+    return {_BEFORE + name.removeprefix(_BEFORE): told for name, told in learned.items()}

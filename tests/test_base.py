@@ -50,6 +50,9 @@ def test_every_new_identity_begins_with_what_the_base_has_learned(tmp_path):
     for name, value in training.model.state_dict().items():
         place = name.replace("decoders.1.", "decoders.0.")
         torch.testing.assert_close(value, base[place], msg=name)
+    told = training.checkpoint().provenance
+    assert {"ada", "bo", "before: demo", "before: everyone"} == set(told)
+    assert told["before: demo"][0]["consent"]["kind"] == "fictional"
     training.step = 20
     assert eta(training, 60.0, 0).startswith("3 s a step: 220 steps are done in about 10 minutes")
     other = dataclasses.replace(settings, model=PRESETS["published-64"])
