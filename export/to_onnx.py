@@ -32,6 +32,8 @@ from swapcast.models.swap_model import Exportable
 from swapcast.models.training import CHECKPOINT
 
 OPSET = 18
+_SMALL = 4096
+"""Numbers in a tensor that is not worth halving."""
 _FACES = 128
 
 
@@ -254,12 +256,13 @@ def halve_weights(proto: onnx.ModelProto) -> None:
     """Keep the weights of a network in 16 bits; they are widened when it is loaded.
 
     Only what is kept changes: a cast stands behind each weight, so every runtime computes as
-    before. Small tensors (biases, shapes) stay as they are.
+    before. Small tensors stay as they are: biases, shapes, and the last convolution, whose roundings
+    nothing after it can even out.
     """
     graph = proto.graph
     casts = []
     for weight in graph.initializer:
-        if weight.data_type != TensorProto.FLOAT or int(np.prod(weight.dims)) < 256:
+        if weight.data_type != TensorProto.FLOAT or int(np.prod(weight.dims)) < _SMALL:
             continue
         name = weight.name
         with np.errstate(over="ignore"):  # a weight too large for it is parity's to refuse

@@ -189,7 +189,7 @@ def test_a_damaged_record_or_pack_in_the_store_is_said(store, pack):
     (store.folder / "faces" / "bo.face").write_bytes(b"damaged")
     said = []
     List()(store, said.append)
-    assert "bo               may not be used: " in said[1]
+    assert any("bo               may not be used: " in line for line in said)
     store.remove("bo")
     (store.folder / "records" / f"{record.id}.consent.json").write_text("{")
     with pytest.raises(ConsentError, match=r"consent\.json is damaged"):
