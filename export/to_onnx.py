@@ -256,8 +256,8 @@ def halve_weights(proto: onnx.ModelProto) -> None:
     """Keep the weights of a network in 16 bits; they are widened when it is loaded.
 
     Only what is kept changes: a cast stands behind each weight, so every runtime computes as
-    before. Small tensors stay as they are: biases, shapes, and the last convolution, whose roundings
-    nothing after it can even out.
+    before. Small tensors stay as they are: biases, shapes, and the last convolution, whose
+    roundings nothing after it can even out.
     """
     graph = proto.graph
     casts = []
