@@ -162,7 +162,7 @@ def test_the_face_itself_is_marked():
 
 def test_nothing_turns_the_mark_off():
     words = inspect.signature(Compositor).parameters
-    assert set(words) == {"payload", "badge", "look"}  # a look has no word for it
+    assert set(words) == {"payload", "badge", "look", "occlusion"}  # no look has a word for it
     assert carries(marked(scene(), None)) > 0.6  # no payload is a payload: nobody's
     assert "mark" not in inspect.signature(Compositor.finish).parameters
 
