@@ -9,7 +9,7 @@ mark's presence, the whole for its payload.
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from importlib import resources
 from itertools import cycle, islice
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from swapcast.bench.mark_cost import costs
 from swapcast.bench.mark_damage import DAMAGES, Damage, Luma
+from swapcast.bench.mark_tally import PRESENT, Kept, Tally, read_kept, write_kept
 from swapcast.bench.timing import metadata
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.errors import SettingError
@@ -34,9 +35,6 @@ from swapcast.realtime.mark_reader import Finding, Levelled, find, level, read, 
 RATE = 25
 WIDTH, HEIGHT = 1280, 720
 PART_S, PARTS = 4, 3
-PRESENT = -4.0
-"""Decimal logarithm of the p-value from which a mark counts as present: `swapcast verify`'s."""
-
 _SUFFIXES = {".mp4", ".mov", ".mpg", ".gif", ".mkv", ".webm"}
 _ZOOMS = (1.0, 1.25, 1.1, 1.5)
 
@@ -52,51 +50,11 @@ class Marks:
     """A clip, or a folder of clips; nothing given: the bundled one."""
     windows: int = 6
     """How many windows of 12 s, taken from the clips in turn."""
-    first: int = 0
-    """The number of the first window; several runs can share the work."""
     damages: tuple[str, ...] = tuple(DAMAGES)
     """What happens to the pictures, by name; nothing given: everything there is."""
     json: Path | None = None
-    """Write the results to this file, anew after each window."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What came out for one kind of damage."""
-
-    log10_p: list[float] = field(default_factory=list)
-    """Of each part of 4 s."""
-    read: list[bool] = field(default_factory=list)
-    """Of each window of 12 s: whether the payload was read, and was the right one."""
-    wrong: int = 0
-    """Payloads that were read without complaint and were not the right ones."""
-
-    def summary(self) -> dict[str, Any]:
-        """Return the figures for the report."""
-        found, readable = sum(p < PRESENT for p in self.log10_p), sum(self.read)
-        return {
-            "present": found,
-            "parts": len(self.log10_p),
-            "present_at_least": at_least(found, len(self.log10_p)),
-            "read": readable,
-            "windows": len(self.read),
-            "read_at_least": at_least(readable, len(self.read)),
-            "read_wrong": self.wrong,
-            "log10_p": {
-                "worst": round(max(self.log10_p), 1),
-                "median": round(float(np.median(self.log10_p)), 1),
-            },
-        }
-
-
-def at_least(good: int, n: int, confidence: float = 0.95) -> float:
-    """Return the lower bound of a share of which ``good`` in ``n`` were seen (Clopper-Pearson)."""
-    low, high = 0.0, good / n if n else 0.0
-    for _ in range(40):
-        share = (low + high) / 2
-        tail = sum(math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(good, n + 1))
-        low, high = (share, high) if tail < 1 - confidence else (low, share)
-    return round(low, 4)
+    """Write the results to this file, anew after each window. Windows that it holds already are not
+    measured again, so that a long run can be made in stretches, each of other damages."""
 
 
 def main(settings: Marks) -> dict[str, Any]:
@@ -111,43 +69,43 @@ def main(settings: Marks) -> dict[str, Any]:
     unknown = set(settings.damages) - set(DAMAGES)
     if unknown:
         raise SettingError(f"no damage {unknown.pop()!r}; there are: {', '.join(DAMAGES)}")
-    tallies = {name: Tally() for name in settings.damages}
-    sizes: dict[str, list[int]] = {}
-    psnr: list[float] = []
-    cost = costs()
-    whole: dict[str, Any] = {}
-    for number in range(settings.first, settings.first + settings.windows):
-        clips = clips_of(settings.clips)
-        clip = clips[number % len(clips)]
-        pictures = window(clip, number // len(clips), PART_S * PARTS)
-        payload = Payload(number * 2_654_435_761 % (1 << INSTALLATION_BITS))
-        psnr.append(_psnr(pictures[0], payload))
-        if clip.name not in sizes:
-            sizes[clip.name] = [_bytes(pictures, None), _bytes(pictures, payload)]
-        for name in settings.damages:
-            _take(tallies[name], DAMAGES[name](), _frames(pictures, payload), payload)
-        whole = {
-            "metadata": metadata() | {"first": settings.first, "rate": RATE, "threshold": PRESENT},
-            "cost": [asdict(result) for result in cost],
-            "psnr_db": {"worst": round(min(psnr), 2)},
-            "bytes": sizes,
-            "growth": _growth(sizes),
-            "results": {name: tally.summary() for name, tally in tallies.items()},
-            "log10_p": {name: tally.log10_p for name, tally in tallies.items()},
-        }
-        if settings.json is not None:
-            settings.json.write_text(json.dumps(whole) + "\n")
-        print(f"window {number}: {clip.name}")
+    clips = clips_of(settings.clips)
+    kept = _begun(settings, [clip.name for clip in clips])
+    for number in range(settings.windows):
+        missing = [name for name in settings.damages if len(kept.tallies[name].read) <= number]
+        if missing:
+            clip = clips[number % len(clips)]
+            _window(kept, clip, number, number // len(clips), missing)
+            if settings.json is not None:
+                write_kept(kept, settings.json)
+            print(f"window {number}: {clip.name}", flush=True)
+    whole = kept.plain()
     for name, figures in whole["results"].items():
         print(f"{name:28} {figures}")
     print(json.dumps(whole))
     return whole
 
 
-def _growth(sizes: dict[str, list[int]]) -> dict[str, float]:
-    """Return by which part each clip's bytes grow with the mark, and all of them together."""
-    each = {name: round(marked / bare - 1, 4) for name, (bare, marked) in sizes.items()}
-    return each | {"mean": round(float(np.mean(list(each.values()))), 4)}
+def _begun(settings: Marks, clips: list[str]) -> Kept:
+    """Go on with the file, or begin."""
+    about = metadata() | {"rate": RATE, "threshold": PRESENT}
+    kept = read_kept(settings.json, clips, about["commit"]) if settings.json else None
+    if kept is None:
+        kept = Kept(clips, about, [asdict(result) for result in costs()], {})
+    for name in DAMAGES:
+        kept.tallies.setdefault(name, Tally())
+    return kept
+
+
+def _window(kept: Kept, clip: Path, number: int, turn: int, damages: Sequence[str]) -> None:
+    """Mark, damage and search one window."""
+    pictures = window(clip, turn, PART_S * PARTS)
+    payload = Payload(number * 2_654_435_761 % (1 << INSTALLATION_BITS))
+    kept.psnr.append(_psnr(pictures[0], payload))
+    if clip.name not in kept.sizes:
+        kept.sizes[clip.name] = [_bytes(pictures, None), _bytes(pictures, payload)]
+    for name in damages:
+        _take(kept.tallies[name], DAMAGES[name](), _frames(pictures, payload), payload)
 
 
 def _bytes(pictures: Sequence[Picture], payload: Payload | None) -> int:
