@@ -42,6 +42,7 @@ from swapcast.realtime.sources import Source, SourceSettings, open_source
 from swapcast.realtime.stages import FaceSwap
 from swapcast.realtime.whose import open_who, worn_faces
 from swapcast.realtime.window import WindowSink
+from swapcast.realtime.worker import patient
 
 Say = Callable[[str], None]
 
@@ -91,7 +92,7 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
         )
         for spec in settings.sink
     ]
-    with ExitStack() as stack:
+    with patient(settings.patience), ExitStack() as stack:
         swap, analyse = open_faces(settings, sinks, meter, stack, lightness, detached=True)
         looks = LookSwitch(swap.look, swap.wear, meter.notice)
         for sink in sinks:

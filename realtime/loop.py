@@ -25,7 +25,7 @@ from swapcast.realtime.outlets import Finished, Outlet, check, emitted, outlet
 from swapcast.realtime.sinks import Sink
 from swapcast.realtime.sources import Source
 from swapcast.realtime.supervisor import FOR_EVER, Supervised, steady_frames
-from swapcast.realtime.worker import on_thread
+from swapcast.realtime.worker import on_thread, patient
 
 __all__ = ["Analyse", "Finished", "Progress", "Swap", "convert", "run"]
 
@@ -72,20 +72,16 @@ def run(  # noqa: PLR0913 - the parts of a run
     analysing = Supervised("the analyser", analyse, meter, patience)
     swapping = Supervised("the swap", swap, meter, patience)
     cover = cover or Cover()
-    with ExitStack() as stack, _quick_switching():
+    with patient(patience), ExitStack() as stack, _quick_switching():
         outlets = [stack.enter_context(outlet(sink, cover, meter, 2 * patience)) for sink in sinks]
         frames = stack.enter_context(
             on_thread("capture", lambda: _capture(steady_frames(source, meter, stop), meter))
         )
         analysed = stack.enter_context(
-            on_thread(
-                "analyse", lambda: _analyse(frames, analysing, meter), grace=min(patience, 5.0)
-            )
+            on_thread("analyse", lambda: _analyse(frames, analysing, meter))
         )
         numbers = stack.enter_context(
-            on_thread(
-                "swap", lambda: _swap(analysed, swapping, outlets, meter), grace=min(patience, 5.0)
-            )
+            on_thread("swap", lambda: _swap(analysed, swapping, outlets, meter))
         )
         # Runs first: the threads end one after the other, from the source on.
         stack.callback(frames.close)

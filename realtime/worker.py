@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from typing import TypeVar
 
 from swapcast.realtime.errors import SwapcastError
@@ -10,10 +11,25 @@ from swapcast.realtime.mailbox import Closed, Latest
 
 T = TypeVar("T")
 
+_grace: ContextVar[float] = ContextVar("_grace", default=5.0)
+
+
+@contextmanager
+def patient(seconds: float) -> Iterator[None]:
+    """Say how long one frame may take, for all threads started meanwhile, and for theirs.
+
+    They are waited for at their end: half as long, and five seconds (or all of it) at least.
+    """
+    before = _grace.set(max(min(seconds, 5.0), seconds / 2))
+    try:
+        yield
+    finally:
+        _grace.reset(before)
+
 
 @contextmanager
 def on_thread(
-    name: str, produce: Callable[[], Iterable[T]], *, grace: float = 5.0
+    name: str, produce: Callable[[], Iterable[T]], *, grace: float | None = None
 ) -> Iterator[Latest[T]]:
     """Consume ``produce()`` on a thread of its own for the length of the ``with`` block.
 
@@ -29,7 +45,7 @@ def on_thread(
     produce : callable
         Gives the items; its ``finally`` blocks run on the thread.
     grace : seconds
-        That the thread may take to end.
+        That the thread may take to end; None: what `patient` gives it, or else five.
 
     Raises
     ------
@@ -37,6 +53,7 @@ def on_thread(
         If it does not end, unless another error is on its way.
     """
     door: Latest[T] = Latest()
+    grace = _grace.get() if grace is None else grace
 
     def pump() -> None:
         try:
@@ -49,7 +66,8 @@ def on_thread(
         else:
             door.close()
 
-    thread = threading.Thread(target=pump, name=name, daemon=True)
+    context = copy_context()  # threads that this one starts have the same time to end
+    thread = threading.Thread(target=lambda: context.run(pump), name=name, daemon=True)
     thread.start()
     try:
         yield door

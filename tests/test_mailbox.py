@@ -3,8 +3,9 @@ import time
 
 import pytest
 
+from swapcast.realtime.errors import SwapcastError
 from swapcast.realtime.mailbox import Closed, Latest
-from swapcast.realtime.worker import on_thread
+from swapcast.realtime.worker import on_thread, patient
 
 
 def test_the_newest_item_wins_and_the_others_are_counted():
@@ -78,3 +79,29 @@ def test_many_items_keep_their_order():
             seen = list(door)
         assert seen == sorted(set(seen))
         assert seen[-1] == 199
+
+
+def slow_to_end(ended):
+    """A thread that starts another one, which takes 0.6 s to end."""
+
+    def inner():
+        yield 1
+        time.sleep(0.6)
+        ended.set()
+
+    with on_thread("test inner", inner) as door:
+        yield door.get()
+
+
+def test_who_is_patient_waits_longer_for_threads_and_for_what_they_started():
+    ended = threading.Event()
+    with patient(20), on_thread("test outer", lambda: slow_to_end(ended)) as door:
+        assert door.get() == 1
+    assert ended.is_set()
+
+
+def test_a_thread_that_does_not_end_in_time_is_left_behind_with_an_error():
+    ended = threading.Event()
+    with patient(0.2), pytest.raises(SwapcastError, match="test inner hangs and was left behind"):
+        list(slow_to_end(ended))
+    assert ended.wait(5)

@@ -27,7 +27,7 @@ def machine(shared):
     if built.returncode:
         pytest.skip(f"no virtual machine: {built.stderr.strip().splitlines()[-1]}")
 
-    def run(out, script, *arguments, seconds=540, modules=""):
+    def run(out, script, *arguments, seconds=1080, modules=""):
         # Without XSAVE there is no AVX, which the emulator computes ten times slower than SSE.
         command = [
             start,
@@ -128,10 +128,9 @@ def test_live_from_a_webcam_to_a_virtual_camera(machine, shared, tmp_path):
     slow = ("--patience", "200", "--guard", "freeze", "--badge", "off")
     machine(tmp_path, "live.py", tmp_path, tmp_path / "webcam.nut", "--face", "demo", *slow)
 
-    # It starts twice on the same device, which the driver leaves dead in between.
     told = json.loads((tmp_path / "told.json").read_text())
-    assert told["states"] == ["free", "busy", "dead", "busy"]
-    assert told["exit codes"] == [0, 0]
+    assert told["states"] == ["free", "busy"]
+    assert told["exit code"] == 0, (tmp_path / "swapcast.log").read_text()
     assert json.loads((tmp_path / "report.json").read_text())["faces"]["swapped"] > 0
     seen_by_opencv(np.load(tmp_path / "planes.npy"), frames)
     seen_by_chromium(np.load(tmp_path / "chromium.npy"), frames)
@@ -218,11 +217,9 @@ def test_cameras_and_viewers_that_fail(machine, tmp_path):
     # One viewer that stalls, or dies, takes nothing from another.
     assert told["pictures beside a viewer that is blocked"] > 3
     assert told["pictures beside a viewer that is killed"] > 3
-    assert told["exit code"] == 0
-    # Killed while it writes, it starts again on the device that is left dead.
-    assert abs(told["after kill -9"] - 60) < 20
-    assert told["exit code after kill -9"] == 0
-    # Unplugged and plugged in again.
+    # Killed while it writes, it starts again on the device that is left dead, with another webcam,
+    # which is unplugged and plugged in again.
+    assert told["pictures after kill -9"] > 3
     assert told["disconnect is said"]
     assert told["vivid is back"]
-    assert told["exit code of vivid"] == 0
+    assert told["exit code"] == 0, (tmp_path / "swapcast.log").read_text()

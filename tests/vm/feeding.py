@@ -4,7 +4,7 @@ import subprocess
 import time
 
 
-def wait_until(true, seconds=200):
+def wait_until(true, seconds=600):
     """Wait until ``true()``; end the script where that does not come."""
     started = time.monotonic()
     while not true():
