@@ -17,6 +17,7 @@ from swapcast.realtime.places import (
     enlarge,
     gap,
     head,
+    nearest,
     overlap,
     part_of,
     same_place,
@@ -42,6 +43,8 @@ _FORGOTTEN = 30  # frames without a hit after which a decision is forgotten
 _GRACE = 3  # frames in which a stranger whom the tracker lost is still the one at that place
 _LOOKS = 2  # hits that are looked at closely in one frame
 _CLOSE = 0.12  # of its size: what lies further off is looked at from near
+_STEPS, _NEAR = 2, 0.5  # looks at what a hit is part of; of its size, how far the first may be off
+_EARS = 0.15  # of its size, that a head is wider than its landmarks on each side
 
 Worn = Callable[[Points], bool]
 """Tells whether five points lie under a swap in this frame."""
@@ -222,7 +225,7 @@ class Guard:
             if looks and not (decided and suspect.age < _AGAIN):
                 looks -= 1
                 seen = look(hit)
-                suspect.belongs = _part_of(known, hit, seen)
+                suspect.belongs = _part_of(known, hit, seen, look)
                 if suspect.belongs is None:
                     suspect.learn(self._likely(hit, seen, swapped, worn))
                 else:
@@ -276,12 +279,21 @@ class Guard:
                 del self._lost[track]
 
 
-def _part_of(known: Sequence[Face], hit: Detection, seen: Landmarks) -> int | None:
-    """Return the track of the face on which a hit lies and at which a closer look ended."""
-    own = five_points(seen.points)
-    for face in known:
-        size = float(np.sqrt(np.prod(np.maximum(face.box[2:] - face.box[:2], 1))))
-        off = float(np.hypot(*(face.points - own).T).mean())
-        if off < _CLOSE * size and seen.presence >= _SURE:
-            return face.track if centre_inside(hit.box, head(face.box)) else None
+def _part_of(known: Sequence[Face], hit: Detection, seen: Landmarks, look: LookAt) -> int | None:
+    """Return the track of the face on which a hit lies and at which closer looks end.
+
+    From a collar or a beard, the first look finds the face that it belongs to but not its exact
+    place; a look from where that one ended does.
+    """
+    for again in range(_STEPS):
+        own = five_points(seen.points)
+        face, off = nearest(known, own)
+        if face is None or off >= _NEAR or seen.presence < NOTHING:
+            return None
+        if off < _CLOSE and seen.presence >= _SURE:
+            there = enlarge(head(face.box), _EARS)
+            return face.track if centre_inside(hit.box, there) else None
+        if again + 1 < _STEPS:
+            bounds = np.concatenate((seen.points.min(0), seen.points.max(0)))
+            seen = look(replace(hit, box=head(bounds), points=own))
     return None

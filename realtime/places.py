@@ -1,5 +1,7 @@
 """Where faces and hits lie to each other, by their boxes and five points."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +41,18 @@ def gap(face: Face, hit: Detection, points: Points) -> float:
     """Return the mean distance of five points from those of a face, in sizes of the hit's box."""
     size = float(np.sqrt(np.prod(np.maximum(hit.box[2:] - hit.box[:2], 1))))
     return float(np.hypot(*(face.points - points).T).mean()) / size
+
+
+def nearest(faces: Sequence[Face], points: Points) -> tuple[Face | None, float]:
+    """Return the face whose five points lie nearest, and their mean distance in its own sizes."""
+    best: Face | None = None
+    least = np.inf
+    for face in faces:
+        size = float(np.sqrt(np.prod(np.maximum(face.box[2:] - face.box[:2], 1))))
+        off = float(np.hypot(*(face.points - points).T).mean()) / size
+        if off < least:
+            best, least = face, off
+    return best, least
 
 
 def enlarge(box: Box, margin: float) -> Box:

@@ -309,3 +309,23 @@ def test_a_chin_of_a_stranger_is_a_part_of_the_stranger_only_while_they_are_ther
     assert judged(strangers=[stranger]).regions == ()
     assert judged(strangers=[stranger]).regions == ()
     assert covered(judged(), chin.box)
+
+
+@pytest.mark.parametrize(("second", "left"), [(0.0, True), (0.3, False)])
+def test_a_collar_belongs_to_a_stranger_if_a_second_look_ends_at_their_face(second, left):
+    guard = settled(strangers=False)
+    stranger, collar = face(300, 100, track=2), hit(310, 140)
+    size = float(stranger.box[2] - stranger.box[0])
+    asked = []
+
+    def look(where):
+        asked.append(where)
+        off = 0.3 if len(asked) % 2 else second
+        landmarks = np.tile(stranger.points.mean(0), (68, 1)).astype(np.float32)
+        landmarks[36:42], landmarks[42:48] = stranger.points[0], stranger.points[1]
+        landmarks[30], landmarks[48], landmarks[54] = stranger.points[2:]
+        return Landmarks(landmarks + np.float32(off * size), np.ones(68, np.float32), 0.99)
+
+    verdict = guard([face(100, 100)], (), (), [hit(100, 100), collar], look, strangers=[stranger])
+    assert len(asked) == 2
+    assert covered(verdict, collar.box) != left
