@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swapcast.bench.seams import skin_tone
 from swapcast.bench.timing import metadata
 from swapcast.kernels.geometry import crop_affine, face_outline, invert, transform
 from swapcast.kernels.match import reduce
@@ -36,7 +37,6 @@ Image = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 
 _SIDE = 128  # of the crops in which skin is judged
-_DARK, _LIGHT = 10.0, 41.0  # degrees of individual typology angle: below, and above
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +218,9 @@ def _portrait(picture: Image) -> _Portrait | None:
     likeness["adaptive"] = np.empty((_SIDE, _SIDE), np.float32)
     person.likeness(levels, likeness["adaptive"], (0.0, 2 * sum(SHOWN)))  # 0.75: half of a mask
     skin, other = _truth(landmarks)
-    return _Portrait(_tone(crop, skin), likeness, skin, other)
+    return _Portrait(
+        skin_tone(np.ascontiguousarray(crop[:, ::2, ::2]), skin), likeness, skin, other
+    )
 
 
 def _truth(landmarks: NDArray[np.float32]) -> tuple[Bools, Bools]:
@@ -235,14 +237,6 @@ def _truth(landmarks: NDArray[np.float32]) -> tuple[Bools, Bools]:
     other = around == 0
     other[int(np.clip(landmarks[8, 1], 0, _SIDE)) :] = False  # the neck
     return skin > 0, other
-
-
-def _tone(crop: NDArray[np.float32], skin: Bools) -> str:
-    """Class skin by its individual typology angle (Chardon, Cretois, Hourseau, 1991)."""
-    lab = cv2.cvtColor(np.ascontiguousarray(crop.transpose(1, 2, 0)), cv2.COLOR_RGB2Lab)
-    light, _, yellow = np.median(lab[::2, ::2][skin], 0)
-    angle = float(np.degrees(np.arctan2(light - 50, yellow)))
-    return "dark" if angle < _DARK else "light" if angle > _LIGHT else "medium"
 
 
 def _area(skin: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -2,8 +2,8 @@
 
 import json as json_
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,31 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from swapcast.bench.grain import grain
 from swapcast.bench.judge import Judge
-from swapcast.bench.seams import SIDE, bare_skin, cheeks, mask_in_view, seam, skin_difference
+from swapcast.bench.seams import (
+    SIDE,
+    bare_skin,
+    cheeks,
+    mask_in_view,
+    neck_difference,
+    seam,
+    skin_difference,
+    skin_tone,
+)
 from swapcast.bench.takes import Shot, Take, finished, takes, view
 from swapcast.bench.timing import metadata
-from swapcast.realtime.frame import Picture
 from swapcast.realtime.look import Look, find_look
 
 Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]
 
 _CELL = 16  # pixels of them that count as one when flicker is measured
+_SETTLED = 5  # frames after which a look has found its colours
 _SUFFIXES = (".mp4", ".mov", ".mpg", ".gif", ".mkv", ".avi")
+_FIGURES = "seam", "skin", "neck", "flicker", "sharpness", "second", "over_neck", "wearer"
+
+_NATURAL, _SEAMLESS = find_look("natural"), find_look("seamless")
 
 LOOKS: Mapping[str, Look] = {
     "untouched colours": Look(name="untouched colours", colour="off", detail=0.0),
@@ -32,24 +45,30 @@ LOOKS: Mapping[str, Look] = {
     "reinhard-lab": Look(name="reinhard-lab", colour="reinhard-lab", detail=0.0),
     "mkl": Look(name="mkl", colour="mkl", detail=0.0),
     "histogram": Look(name="histogram", colour="histogram", detail=0.0),
-    "natural": find_look("natural"),
-    "seamless": find_look("seamless"),
-    "membrane": Look(name="membrane", blend="poisson"),
-    "exact border": Look(name="exact border", blend="poisson", border="exact"),
-    "mixed": Look(name="mixed", blend="mixed"),
-    "relit": Look(name="relit", relight=1.0),
-    "multiband": Look(name="multiband", blend="multiband"),
+    "natural": _NATURAL,
+    "natural, relit": replace(_NATURAL, name="natural, relit", relight=1.0),
+    "natural, all detail": replace(_NATURAL, name="natural, all detail", detail=1.0),
+    "natural, covers": replace(_NATURAL, name="natural, covers", occlusion="network"),
+    "multiband": replace(_NATURAL, name="multiband", blend="multiband", feather=0.04),
+    "membrane": replace(_NATURAL, name="membrane", blend="poisson"),
+    "membrane, relit": replace(_NATURAL, name="membrane, relit", blend="poisson", relight=1.0),
+    "exact border": replace(_NATURAL, name="exact border", blend="poisson", border="exact"),
+    "mixed": replace(_NATURAL, name="mixed", blend="mixed"),
+    "seamless": _SEAMLESS,
+    "seamless, no covers": replace(_SEAMLESS, name="seamless, no covers", occlusion="off"),
+    "seamless, relit": replace(_SEAMLESS, name="seamless, relit", relight=1.0),
     "performance": find_look("performance"),
 }
-"""What is compared: one thing changed at a time, and the presets."""
+"""What is compared: one thing changed at a time, and the presets. *Covers* is the network that
+finds what lies before a face."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureBench:
     """Judge looks on clips; the last line printed is JSON."""
 
-    clips: Path | None = None
-    """A clip, or a folder of clips, searched with its sub-folders. Nothing given: the bundled
+    clips: tuple[Path, ...] = ()
+    """Clips, or folders of clips, searched with their sub-folders. Nothing given: the bundled
     clip."""
     face: str = "demo"
     """Whose face is worn."""
@@ -66,30 +85,46 @@ class PictureBench:
     """Write the figures to this file as well."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """One frame as the camera saw it."""
+
+    view: Floats
+    """float32 [3, SIDE, SIDE], RGB, 0…1."""
+    bare: NDArray[np.bool_]
+    """Bool [SIDE, SIDE]: the wearer's bare skin."""
+    code: Floats | None
+    """What the judge takes the wearer for."""
+
+
 def main(settings: PictureBench) -> dict[str, Any]:
     """Judge, print a table, and write the results.
 
     Returns
     -------
     dict
-        ``{"metadata": …, "results": […]}``: one row for each clip and look.
+        ``{"metadata": …, "results": […]}``: one row for each clip and look; then, for each look,
+        the means over all clips and over those of dark, medium and light skin.
     """
     looks = [LOOKS[name] if name in LOOKS else find_look(name) for name in settings.looks]
     judge = None if settings.judge is None else Judge(settings.judge, "cpu")
     rows: list[dict[str, Any]] = []
     with resources.as_file(resources.files("swapcast.assets") / "demo.mp4") as bundled:
-        for take in takes(_clips(settings.clips, bundled), settings.face, settings.frames):
-            judged = [_judge(take, look, judge) for look in looks]
-            rows += [row for row, _ in judged]
-            print(f"{take.name}: {len(take.shots)} frames", file=sys.stderr)
+        clips = list(_clips(settings.clips)) or [bundled]
+        for take in takes(clips, settings.face, settings.frames):
+            before = [_look_before(shot, judge) for shot in take.shots]
+            middle = before[len(before) // 2]
+            tone = skin_tone(middle.view, _cheeks_of(take.shots[len(before) // 2]))
+            judged = [_judge(take, before, look, judge) for look in looks]
+            rows += [row | {"tone": tone} for row, _ in judged]
+            print(f"{take.name}: {len(take.shots)} frames, {tone} skin", file=sys.stderr)
             if settings.stills is not None:
                 settings.stills.mkdir(parents=True, exist_ok=True)
-                before = view(take.shots[-1].frame, take.shots[-1].face.points)
-                strip = np.concatenate([before, *(last for _, last in judged)], 2)
+                strip = np.concatenate([before[-1].view, *(last for _, last in judged)], 2)
                 _write(strip, settings.stills / f"{take.name}.jpg")
-    rows += [_mean(rows, look.name) for look in looks]
-    whole = {"metadata": metadata() | {"face": settings.face}, "results": rows}
-    _print_table([row for row in rows if row["clip"] == "all"])
+    means = [row for name in ("all", "dark", "medium", "light") for row in _means(rows, name)]
+    whole = {"metadata": metadata() | {"face": settings.face}, "results": rows + means}
+    _print_tables(means)
     text = json_.dumps(whole)
     if settings.json is not None:
         settings.json.write_text(text + "\n")
@@ -97,39 +132,59 @@ def main(settings: PictureBench) -> dict[str, Any]:
     return whole
 
 
-def _clips(given: Path | None, bundled: Path) -> Sequence[Path]:
-    if given is None:
-        return [bundled]
-    if given.is_dir():
-        return sorted(path for path in given.rglob("*") if path.suffix in _SUFFIXES)
-    return [given]
+def _clips(given: Sequence[Path]) -> Iterator[Path]:
+    for path in given:
+        if path.is_dir():
+            yield from sorted(one for one in path.rglob("*") if one.suffix in _SUFFIXES)
+        else:
+            yield path
 
 
-def _judge(take: Take, look: Look, judge: Judge | None) -> tuple[dict[str, Any], Floats]:
+def _look_before(shot: Shot, judge: Judge | None) -> _Before:
+    before = view(shot.frame, shot.face.points, SIDE)
+    code = None if judge is None else judge.look(shot.frame, shot.face.points).code
+    return _Before(before, bare_skin(shot.face, before), code)
+
+
+def _cheeks_of(shot: Shot) -> NDArray[np.bool_]:
+    return cheeks(shot.face, np.ones((SIDE, SIDE), np.float32))
+
+
+def _judge(
+    take: Take, before: Sequence[_Before], look: Look, judge: Judge | None
+) -> tuple[dict[str, Any], Floats]:
     """Give the figures of one clip in one look, and its last picture."""
-    seams, skins, sharp, cells, alike = [], [], [], [], []
+    noted: dict[str, list[float]] = {name: [] for name in _FIGURES}
+    cells = []
     last = np.zeros((3, SIDE, SIDE), np.float32)
-    for shot, picture, paste in finished(take, look):
+    for (shot, picture, paste), true in zip(finished(take, look), before, strict=True):
         last = view(picture, shot.face.points, SIDE)
-        before = view(shot.frame, shot.face.points, SIDE)
         mask = mask_in_view(shot.face, paste)
-        seams.append(seam(before, last, mask, bare_skin(shot.face, before)))
-        skins.append(skin_difference(before, last, cheeks(shot.face, mask)))
-        sharp.append(_sharpness(shot, picture))
-        cells.append(_cells(last - before, mask))
-        if judge is not None:
-            true = judge.look(shot.frame, shot.face.points).code
-            alike.append(float(judge.look(picture, shot.face.points).code @ true))
-    flicker = np.abs(np.diff(np.array(cells), 2, axis=0)).mean() if len(cells) > 2 else 0.0
-    figures = {
-        "seam": np.mean(seams[5:] or seams),
-        "skin": np.mean(skins[5:] or skins),
-        "flicker": flicker,
-        "sharpness": np.median(sharp[5:] or sharp),
-        "wearer": np.mean(alike) if alike else 0.0,
-    }
+        noted["seam"].append(seam(true.view, last, mask, true.bare))
+        noted["skin"].append(skin_difference(true.view, last, cheeks(shot.face, mask)))
+        beside = neck_difference(last, mask, true.bare)
+        noted["neck"] += [] if beside is None else [beside]
+        rough = grain(shot, picture, true.bare)
+        noted["sharpness"].append(rough.finest)
+        noted["second"].append(rough.second)
+        noted["over_neck"] += [] if rough.neck is None else [rough.neck]
+        cells.append(_cells(last - true.view, mask))
+        if judge is not None and true.code is not None:
+            seen = judge.look(picture, shot.face.points).code
+            noted["wearer"].append(float(seen @ true.code))
+    if len(cells) > 2:
+        noted["flicker"].append(float(np.abs(np.diff(np.array(cells), 2, axis=0)).mean()))
     row = {"clip": take.name, "look": look.name, "frames": len(take.shots)}
-    return row | {name: round(float(value), 4) for name, value in figures.items()}, last
+    return row | {name: _typical(name, values) for name, values in noted.items()}, last
+
+
+def _typical(name: str, values: Sequence[float]) -> float | None:
+    """Return the mean of a figure, of ratios the median, once a look has settled."""
+    settled = values[_SETTLED:] or values
+    if not settled:
+        return None
+    middle = np.median if name in ("sharpness", "second", "over_neck") else np.mean
+    return round(float(middle(settled)), 4)
 
 
 def _cells(gap: Floats, mask: Floats) -> Reals:
@@ -139,48 +194,27 @@ def _cells(gap: Floats, mask: Floats) -> Reals:
     return np.asarray(255.0 * cells, np.float64)
 
 
-def _sharpness(shot: Shot, picture: Picture) -> float:
-    """Return the picture's finest octave on the cheeks against the camera's: 1 is as sharp.
-
-    Luma at the frame's own resolution, less its blur of one pixel and less the invisible mark; root
-    mean square.
-    """
-    marks = shot.face.landmarks
-    left, right = marks[36:42].mean(0), marks[42:48].mean(0)
-    up = (left + right) / 2 - marks[33]
-    reach = max(int(0.14 * np.hypot(*(right - left))), 3)
-    width, height = shot.frame.width, shot.frame.height
-    before = shot.frame.y[:height, :width].astype(np.float32)
-    after = picture.planes[0][:height, :width].astype(np.float32)
-    if picture.mark is not None:
-        after -= picture.mark[np.arange(height) % len(picture.mark), :width]
-    energies = []
-    for plane in (before, after):
-        total = 0.0
-        for x, y in (left - 0.75 * up, right - 0.75 * up):
-            i, j = round(float(y)), round(float(x))
-            part = plane[max(i - reach, 0) : i + reach, max(j - reach, 0) : j + reach]
-            if part.size:
-                total += float(((part - cv2.GaussianBlur(part, (0, 0), 1)) ** 2).mean())
-        energies.append(total)
-    return float(np.sqrt(energies[1] / max(energies[0], 1e-6)))
+def _means(rows: Sequence[Mapping[str, Any]], group: str) -> Iterator[dict[str, Any]]:
+    """Average each look over all clips, or over those of one tone of skin."""
+    chosen = [row for row in rows if group in ("all", row["tone"])]
+    for look in dict.fromkeys(row["look"] for row in chosen):
+        own = [row for row in chosen if row["look"] == look]
+        means: dict[str, float | None] = {}
+        for name in _FIGURES:
+            values = [row[name] for row in own if row[name] is not None]
+            means[name] = round(float(np.mean(values)), 4) if values else None
+        frames = sum(row["frames"] for row in own)
+        yield {"clip": group, "clips": len(own), "look": look, "frames": frames} | means
 
 
-def _mean(rows: Sequence[Mapping[str, Any]], look: str) -> dict[str, Any]:
-    """Average one look over all clips."""
-    own = [row for row in rows if row["look"] == look]
-    names = "seam", "skin", "flicker", "sharpness", "wearer"
-    means = {name: round(float(np.mean([row[name] for row in own])), 4) for name in names}
-    return {"clip": "all", "look": look, "frames": sum(row["frames"] for row in own)} | means
-
-
-def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    print(
-        f"{'look':<20}{'seam ΔE':>10}{'skin ΔE':>10}{'flicker':>10}{'sharpness':>11}{'wearer':>9}"
-    )
-    for row in rows:
-        figures = f"{row['seam']:>10.2f}{row['skin']:>10.2f}{row['flicker']:>10.3f}"
-        print(f"{row['look']:<20}{figures}{row['sharpness']:>11.2f}{row['wearer']:>9.3f}")
+def _print_tables(rows: Sequence[Mapping[str, Any]]) -> None:
+    for group in dict.fromkeys(row["clip"] for row in rows):
+        own = [row for row in rows if row["clip"] == group]
+        print(f"{group} ({own[0]['clips']} clips)")
+        print(f"{'':<20}" + "".join(f"{name:>11}" for name in _FIGURES))
+        for row in own:
+            figures = ["—" if row[name] is None else f"{row[name]:.3f}" for name in _FIGURES]
+            print(f"{row['look']:<20}" + "".join(f"{figure:>11}" for figure in figures))
 
 
 def _write(rgb: Floats, path: Path) -> None:

@@ -19,6 +19,9 @@ Floats = NDArray[np.float32]
 SIDE = 256
 """Of the crops in which pictures are judged."""
 
+_DARK, _LIGHT = 10.0, 41.0  # degrees of individual typology angle: below, and above
+_BESIDE, _FEW = 14, 60  # pixels beside a face that count as near it; pixels that make no mean
+
 
 def mask_in_view(face: Face, paste: Paste) -> Floats:
     """Bring a mask into the crop in which pictures are judged."""
@@ -73,6 +76,39 @@ def cheeks(face: Face, mask: Floats) -> NDArray[np.bool_]:
     for x, y in places:
         cv2.circle(out, (round(float(x)), round(float(y))), reach, 1, -1)
     return (out > 0) & (mask > 0.9)
+
+
+def neck_difference(picture: Floats, mask: Floats, bare: NDArray[np.bool_]) -> float | None:
+    """Return how far the face's skin along its edge is from the skin beside it: CIE76 ΔE.
+
+    Means of bare skin inside the edge and of bare skin up to `_BESIDE` pixels outside of it (neck,
+    forehead, ears). The camera's own picture is not at 0 either: a jaw casts a shadow.
+    """
+    inside = ((mask > 0.6) & (mask < 0.95)).astype(np.uint8)
+    reach = np.ones((2 * _BESIDE + 1, 2 * _BESIDE + 1), np.uint8)
+    beside = (cv2.dilate((mask > 0.02).astype(np.uint8), reach) > 0) & (mask <= 0.02) & bare
+    within = (inside > 0) & bare
+    if min(np.count_nonzero(within), np.count_nonzero(beside)) < _FEW:
+        return None
+    lab = _lab(picture)
+    return float(np.linalg.norm(lab[within].mean(0) - lab[beside].mean(0)))
+
+
+def skin_tone(crop: Floats, skin: NDArray[np.bool_]) -> str:
+    """Class skin as dark, medium or light by its individual typology angle.
+
+    Chardon, Cretois and Hourseau, International Journal of Cosmetic Science 13(4), 1991. It knows
+    no white balance: a dim or warm lamp makes a face darker.
+
+    Parameters
+    ----------
+    crop : float32 [3, n, n], RGB, 0…1
+    skin : bool [n, n]
+        At least one pixel.
+    """
+    light, _, yellow = np.median(_lab(crop)[skin], 0)
+    angle = float(np.degrees(np.arctan2(light - 50, yellow)))
+    return "dark" if angle < _DARK else "light" if angle > _LIGHT else "medium"
 
 
 def skin_difference(before: Floats, after: Floats, skin: NDArray[np.bool_]) -> float:
