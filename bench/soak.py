@@ -27,8 +27,9 @@ from swapcast.realtime.errors import SwapcastError
 from swapcast.realtime.face_store import face_store
 from swapcast.realtime.landmarks import landmark_net
 from swapcast.realtime.loop import run
+from swapcast.realtime.memory import give_back, let_go_of_compiler
 from swapcast.realtime.meter import Meter, resident_mb
-from swapcast.realtime.occlusion import occlusion_net
+from swapcast.realtime.occlusion import OcclusionOnDemand
 from swapcast.realtime.runner import OpenNetwork
 from swapcast.realtime.sinks import NullSink, Sink, SinkSettings, open_sink
 from swapcast.realtime.sources import Source
@@ -197,7 +198,9 @@ def _parts(
         Analyser(detector(open_network=network("detector")), look, look.size, detached=True)
     )
     check = stack.enter_context(CheckAhead(face_check(open_detector=network("check"))))
-    compositor = Compositor(occlusion=occlusion_net(open_network=network("occlusion")))
+    compositor = Compositor(occlusion=OcclusionOnDemand(meter.notice))
+    let_go_of_compiler()
+    give_back()
     return FaceSwap(swapper, compositor, check, meter), analyse
 
 

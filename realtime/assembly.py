@@ -30,9 +30,9 @@ from swapcast.realtime.look import find_look
 from swapcast.realtime.look_switch import LookSwitch
 from swapcast.realtime.loop import convert, run
 from swapcast.realtime.mailbox import Latest
-from swapcast.realtime.memory import give_back
+from swapcast.realtime.memory import give_back, let_go_of_compiler
 from swapcast.realtime.meter import Meter, write_report
-from swapcast.realtime.occlusion import occlusion_net
+from swapcast.realtime.occlusion import OcclusionOnDemand
 from swapcast.realtime.opening import open_swapper, open_switch
 from swapcast.realtime.restorer import open_restorer
 from swapcast.realtime.settings import Convert, Engine, Live
@@ -208,18 +208,19 @@ def open_faces(
         stack.enter_context(store.session(face, uses, names))
     clip = settings.source if isinstance(settings, Convert) else None
     stack.callback(sign_recordings, names, faces[0], clip, meter.notice)
+    stack.callback(give_back)  # runs before it: the networks' memory is enough for signing
     first, *further = [
         open_swapper(face, settings, uses, meter, stack, lightness) for face in faces
     ]
     analyse = stack.enter_context(
         open_analyser(settings.detector, detached=detached, model=settings.detector_model)
     )
+    look, occlusion = find_look(settings.look), OcclusionOnDemand(meter.notice)
+    if look.occlusion != "off":
+        occlusion.open()
     swap = FaceSwap(
         first,
-        Compositor(
-            *(todays_payload(), _badge(settings), find_look(settings.look)),
-            occlusion=occlusion_net(on_event=meter.notice),
-        ),
+        Compositor(todays_payload(), _badge(settings), look, occlusion),
         stack.enter_context(CheckAhead(face_check())),
         meter,
         who=open_who(settings, store, meter, stack, detached=detached),
@@ -228,6 +229,7 @@ def open_faces(
         further=further,
         restorer=open_restorer(settings.restorer, stack, meter.notice, detached=detached),
     )
+    let_go_of_compiler()
     give_back()
     return swap, analyse
 

@@ -19,7 +19,7 @@ from swapcast.models.occlusion_hands import lay_hand
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.errors import ModelError
 from swapcast.realtime.look import Look
-from swapcast.realtime.occlusion import OcclusionNet, occlusion_net
+from swapcast.realtime.occlusion import OcclusionNet, OcclusionOnDemand, occlusion_net
 
 SIZE, SIDE = 128, 112
 FACE = drawn_face(x=200.0, y=150.0, scale=2.0)
@@ -113,6 +113,38 @@ def test_a_network_that_fails_leaves_nothing_out_and_says_so_once():
         assert pasted(compositor, crop_with_bar()).mask[72:78, 50:78].min() > 0.95
     assert len(told) == 1
     assert "out of memory" in told[0]
+
+
+def test_the_network_is_opened_for_the_first_look_that_asks():
+    opened = []
+
+    def opens():
+        opened.append(OcclusionNet(open_runner(drawn_network())))
+        return opened[-1]
+
+    compositor = Compositor(look=Look(), occlusion=OcclusionOnDemand(opens=opens))
+    assert compositor.covers(crop_with_bar()) is None
+    assert not opened
+    compositor.look = LOOK
+    assert compositor.covers(crop_with_bar()).max() == 1
+    assert compositor.covers(crop_with_bar()).max() == 1
+    assert len(opened) == 1
+
+
+def test_a_network_that_cannot_be_opened_is_told_once_and_nothing_is_left_out():
+    def opens():
+        raise ModelError("the package lacks it; install swapcast again")
+
+    told = []
+    occlusion = OcclusionOnDemand(told.append, opens)
+    compositor = Compositor(look=LOOK, occlusion=occlusion)
+    assert compositor.covers(crop_with_bar()) is None
+    assert compositor.covers(crop_with_bar()) is None
+    assert told == [
+        "nothing before the face is left out: the package lacks it; install swapcast again"
+    ]
+    with pytest.raises(ModelError, match="install swapcast again"):
+        occlusion.open()
 
 
 def test_a_network_that_takes_something_else_is_refused_in_one_line():
