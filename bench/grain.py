@@ -80,7 +80,8 @@ def _bands(plane: Floats, places: Sequence[Place], reach: int) -> NDArray[np.flo
 def _is_bare(shot: Shot, place: Place, reach: int, bare: NDArray[np.bool_]) -> bool:
     """Tell whether a patch of the frame shows bare skin."""
     way = invert(crop_affine(shot.face.points, "dfl_whole_face", SIDE))
-    ends = np.array([place, place], np.float32) + np.float32([[-reach], [reach]])
+    x, y = place
+    ends = np.array([[x - reach, y - reach], [x + reach, y + reach]], np.float32)
     (left, top), (right, bottom) = transform(way, ends)
     if left < 0 or top < 0 or right > SIDE or bottom > SIDE:
         return False
