@@ -40,7 +40,7 @@ def read_pictures(path: Path, step: int) -> Iterator[Image]:
         If it is no clip.
     """
     try:
-        with av.open(str(path)) as file:
+        with av.open(str(path), metadata_errors="replace") as file:
             for number, frame in enumerate(file.decode(video=0)):
                 if number % step == 0:
                     yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)

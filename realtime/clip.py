@@ -161,7 +161,7 @@ class Clip:
 
     def _opened(self) -> InputContainer:
         try:
-            return av.open(str(self.path), mode="r")
+            return av.open(str(self.path), mode="r", metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise SourceError(

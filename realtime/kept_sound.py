@@ -34,7 +34,7 @@ class KeptSound:
     """
 
     def __init__(self, clip: Path) -> None:
-        self._clip = av.open(str(clip))
+        self._clip = av.open(str(clip), metadata_errors="replace")
         video, self._sounds = self._clip.streams.video[0], self._clip.streams.audio[:1]
         self.zero = min(_start(stream) for stream in (video, *self._sounds))
         """Seconds: the time stamp that becomes 0 in the file."""

@@ -147,7 +147,7 @@ def _once(
     """
     again: float | None = None
     patient = True
-    with av.open(str(clip)) as container:
+    with av.open(str(clip), metadata_errors="replace") as container:
         inside = clock() - begins
         if heard > -math.inf and inside > _SEEN:
             heard = max(heard, begins + inside)  # what lies before was heard, or never will be

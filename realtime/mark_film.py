@@ -54,7 +54,7 @@ def _pictures(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """Give the time and the luma of each picture; the luma holds until the next is asked for."""
     first: float | None = None
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise SourceError(f"{path} holds no picture that can be read")
             stream = container.streams.video[0]

@@ -169,7 +169,13 @@ def _read(request: Request, out: BinaryIO) -> str:
         try:
             url = request.url if carrier is None else carrier.url
             container = stack.enter_context(
-                av.open(url, mode="r", format=request.form, options=request.options)
+                av.open(
+                    url,
+                    mode="r",
+                    format=request.form,
+                    options=request.options,
+                    metadata_errors="replace",
+                )
             )
             reason = _pass_on(container, request, out)
         except av.FFmpegError as error:

@@ -34,6 +34,7 @@ def picture(width, height, number=0):
 def write(path, *, codec="libx264", form="yuv420p", size=(64, 48), count=10, rate=25, **extra):
     """Make a clip; ``extra``: colorspace and color_range as FFmpeg numbers, rotation in degrees."""
     with av.open(str(path), "w", format=extra.get("container")) as container:
+        container.metadata.update({"title": extra["title"]} if "title" in extra else {})
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = *size, form
         stream.codec_context.options = {"crf": "1"} if codec == "libx264" else {}
@@ -381,3 +382,11 @@ def test_a_clip_over_http_is_played_whole_at_its_own_speed(tmp_path, name):
 def test_an_address_where_nobody_listens_is_one_clear_line():
     with pytest.raises(SourceError, match=r"tcp://127.0.0.1:9: .*see that the sender runs"):
         list(open_source("tcp://127.0.0.1:9", LIVE).frames())
+
+
+def test_a_clip_whose_title_is_no_unicode_is_played(tmp_path):
+    path = write(tmp_path / "clip.mp4", title="Möbius")
+    whole, letter = path.read_bytes(), "ö".encode()
+    assert whole.count(letter) == 1
+    path.write_bytes(whole.replace(letter, b"\xf6 "))
+    assert len(list(open_source(str(path), SourceSettings()).frames())) == 10
