@@ -2,6 +2,8 @@
 
 import json
 import os
+import socket
+import struct
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,11 +85,21 @@ def _serve(
 ) -> Iterator[None]:
     while not closing:
         with suppress(OSError, EOFError), listener.accept() as caller:
-            # Who says nothing for a second, or too much, is not listened to.
+            # Who says nothing for a second, half a word, or too much, is not listened to.
+            _give_up_after(_ANSWER_S, caller)
             if not closing and caller.poll(_ANSWER_S):
                 word = caller.recv_bytes(_LONGEST).decode("ascii", "replace")
                 caller.send_bytes(json.dumps(obey(word)).encode())
     yield
+
+
+def _give_up_after(seconds: float, caller: Connection) -> None:
+    """Let a read or a write that waits longer fail, so that no caller holds up the next one."""
+    if sys.platform != "win32":
+        limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+        with socket.socket(fileno=os.dup(caller.fileno())) as same:
+            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                same.setsockopt(socket.SOL_SOCKET, option, limit)
 
 
 def _obey(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -62,6 +63,17 @@ def test_a_caller_who_says_nothing_or_nonsense_does_no_harm():
             rude.send_bytes(b"x" * 100_000)
         ask(address, "slate")
         silent.close()
+    assert cover.ordered == "slate"
+
+
+@pytest.mark.parametrize("half", [b"\0", b"\0\0\0\x05sla", b"\0\0\0\x05"])
+def test_a_caller_who_stops_in_the_middle_of_a_word_holds_nobody_up(half):
+    cover = Cover()
+    with controlled(cover, Meter()), socket.socket(socket.AF_UNIX) as caller:
+        (address,) = running()
+        caller.connect(address)
+        caller.sendall(half)
+        ask(address, "slate")
     assert cover.ordered == "slate"
 
 
