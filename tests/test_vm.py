@@ -46,7 +46,7 @@ def machine(shared):
             capture_output=True,
             text=True,
             check=False,
-            env=os.environ | GENERIC_PROCESSOR,
+            env=os.environ | GENERIC_PROCESSOR | PATIENT_READER,
         )
         assert done.returncode == 0, f"{script}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
         return done.stdout
@@ -56,6 +56,8 @@ def machine(shared):
 
 # The machine's processor is not this one: compiled kernels are shared only for the common one.
 GENERIC_PROCESSOR = {"NUMBA_CPU_NAME": "generic"}
+# OpenCV gives a camera up after 10 s without a picture, unless told to be patient.
+PATIENT_READER = {"OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "300"}
 
 
 def test_a_virtual_camera_through_its_life(machine, tmp_path):
@@ -212,7 +214,7 @@ def test_cameras_and_viewers_that_fail(machine, tmp_path):
     # A webcam is lost and comes back with another size: viewers see pictures all the time.
     assert told["lost is said"]
     assert told["back is said"]
-    assert told["pictures while it is away"] > 0
+    assert told["pictures while it is away"] > 3
     assert told["size stays"]
     # One viewer that stalls, or dies, takes nothing from another.
     assert told["pictures beside a viewer that is blocked"] > 3
@@ -222,4 +224,5 @@ def test_cameras_and_viewers_that_fail(machine, tmp_path):
     assert told["pictures after kill -9"] > 3
     assert told["disconnect is said"]
     assert told["vivid is back"]
+    assert told["pictures when vivid is back"] > 3
     assert told["exit code"] == 0, (tmp_path / "swapcast.log").read_text()

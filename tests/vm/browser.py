@@ -87,7 +87,7 @@ def look(label, count, width, height, patience=60):
             stderr=subprocess.DEVNULL,
         )
         try:
-            done.wait(200 + patience)
+            done.wait(600 + patience)
         finally:
             chromium.terminate()
             chromium.wait(20)

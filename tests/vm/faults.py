@@ -79,7 +79,14 @@ class Viewer:
                 self.seen.append((time.monotonic(), int(middle.mean())))
         camera.release()
 
-    def since(self, start):
+    def goes_on(self):
+        """Return how many pictures come in the next three seconds, or until there are four."""
+        start = time.monotonic()
+        time.sleep(3)
+        wait_until(lambda: len(self._since(start)) > 3)
+        return len(self._since(start))
+
+    def _since(self, start):
         """Return the grey levels seen since ``start``."""
         return [level for at, level in list(self.seen) if at >= start]
 
@@ -93,9 +100,7 @@ def a_webcam_is_unplugged_and_another_comes(log, told):
         live, viewer = Swapcast(log, WEBCAM), Viewer()
         wait_until(lambda: len(viewer.seen) > 3)
     told["lost is said"] = live.says("is lost")
-    start = time.monotonic()
-    time.sleep(3)
-    told["pictures while it is away"] = len(viewer.since(start))
+    told["pictures while it is away"] = viewer.goes_on()
     with webcam(640, 360, 160):
         told["back is said"] = live.says("is back")
         wait_until(lambda: viewer.seen[-1][1] > 120)
@@ -113,9 +118,7 @@ def viewers_come_and_go(viewer, told):
     time.sleep(5)
     for name, number in (("blocked", signal.SIGSTOP), ("killed", signal.SIGKILL)):
         other.send_signal(number)
-        start = time.monotonic()
-        time.sleep(4)
-        told[f"pictures beside a viewer that is {name}"] = len(viewer.since(start))
+        told[f"pictures beside a viewer that is {name}"] = viewer.goes_on()
     other.wait()
 
 
@@ -128,8 +131,7 @@ def a_usb_camera_is_pulled_out(log, told):
     told["disconnect is said"] = live.says("is lost")
     DRIVER.joinpath("bind").write_text("vivid.0")
     told["vivid is back"] = live.says("is back")
-    start = time.monotonic()
-    wait_until(lambda: len(viewer.since(start)) > 3)
+    told["pictures when vivid is back"] = viewer.goes_on()
     viewer.leave()
     told["exit code"] = live.end()
 

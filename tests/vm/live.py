@@ -61,7 +61,7 @@ def planes_and_picture():
     width, height = (int(camera.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, 4))
     camera.set(cv2.CAP_PROP_CONVERT_RGB, 0)
     seen, started = [], time.monotonic()
-    while len(seen) < PICTURES and time.monotonic() - started < 120:
+    while len(seen) < PICTURES and time.monotonic() - started < 600:
         good, raw = camera.read()
         if good and not (seen and np.array_equal(raw.ravel(), seen[-1])):
             seen.append(raw.ravel().copy())
