@@ -42,14 +42,12 @@ def grain(shot: Shot, picture: Picture, bare: NDArray[np.bool_]) -> Grain:
     bare : bool [SIDE, SIDE]
         Where the wearer's skin is bare, in the crop in which pictures are judged.
     """
-    height, width = shot.frame.height, shot.frame.width
-    before = shot.frame.y[:height, :width].astype(np.float32)
-    after = picture.planes[0][:height, :width].astype(np.float32)
-    if picture.mark is not None:
-        after -= picture.mark[np.arange(height) % len(picture.mark), :width]
+    frame, luma, mark = shot.frame, picture.planes[0], picture.mark
+    before = frame.y[: frame.height, : frame.width]
     cheeks, neck, reach = _places(shot.face.landmarks)
-    true, made = (_bands(plane, cheeks, reach) for plane in (before, after))
-    below = _bands(before, (neck,), reach) if _is_bare(shot, neck, reach, bare) else None
+    true = _bands(before, None, cheeks, reach)
+    made = _bands(luma[: frame.height, : frame.width], mark, cheeks, reach)
+    below = _bands(before, None, (neck,), reach) if _is_bare(shot, neck, reach, bare) else None
     against = None if below is None or below[0] <= _LEAST else float(made[0] / below[0])
     finest, second = made / np.maximum(true, _LEAST)
     return Grain(float(finest), float(second), against)
@@ -65,15 +63,21 @@ def _places(marks: Floats) -> tuple[Sequence[Place], Place, int]:
     return ((float(a[0]), float(a[1])), (float(b[0]), float(b[1]))), (float(x), float(y)), reach
 
 
-def _bands(plane: Floats, places: Sequence[Place], reach: int) -> NDArray[np.float64]:
-    """Return the root mean squares of the two finest octaves on some patches."""
+def _bands(
+    plane: NDArray[np.uint8], mark: NDArray[np.int8] | None, places: Sequence[Place], reach: int
+) -> NDArray[np.float64]:
+    """Return the root mean squares of the two finest octaves on some patches, without the mark."""
     totals = np.zeros(2)
     for x, y in places:
-        i, j = round(y), round(x)
-        part = plane[max(i - reach, 0) : i + reach, max(j - reach, 0) : j + reach]
-        if part.size:
-            once, twice = (cv2.GaussianBlur(part, (0, 0), sigma) for sigma in (1, 2))
-            totals += float(((part - once) ** 2).mean()), float(((once - twice) ** 2).mean())
+        top, left = max(round(y) - reach, 0), max(round(x) - reach, 0)
+        part = plane[top : round(y) + reach, left : round(x) + reach].astype(np.float32)
+        if not part.size:
+            continue
+        if mark is not None:
+            rows = np.arange(top, top + part.shape[0]) % len(mark)
+            part -= mark[rows, left : left + part.shape[1]]
+        once, twice = (cv2.GaussianBlur(part, (0, 0), sigma) for sigma in (1, 2))
+        totals += float(((part - once) ** 2).mean()), float(((once - twice) ** 2).mean())
     return np.sqrt(totals)
 
 

@@ -18,6 +18,7 @@ from swapcast.bench.seams import (
     SIDE,
     bare_skin,
     cheeks,
+    lab,
     mask_in_view,
     neck_difference,
     seam,
@@ -32,6 +33,7 @@ Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]
 
 _CELL = 16  # pixels of them that count as one when flicker is measured
+_JUDGED = 3  # frames, of which one is shown to the judge
 _SETTLED = 5  # frames after which a look has found its colours
 _SUFFIXES = (".mp4", ".mov", ".mpg", ".gif", ".mkv", ".avi")
 _FIGURES = "seam", "skin", "neck", "flicker", "sharpness", "second", "over_neck", "wearer"
@@ -91,6 +93,8 @@ class _Before:
 
     view: Floats
     """float32 [3, SIDE, SIDE], RGB, 0…1."""
+    lab: Floats
+    """float32 [SIDE, SIDE, 3]: the same in CIELAB."""
     bare: NDArray[np.bool_]
     """Bool [SIDE, SIDE]: the wearer's bare skin."""
     code: Floats | None
@@ -143,7 +147,7 @@ def _clips(given: Sequence[Path]) -> Iterator[Path]:
 def _look_before(shot: Shot, judge: Judge | None) -> _Before:
     before = view(shot.frame, shot.face.points, SIDE)
     code = None if judge is None else judge.look(shot.frame, shot.face.points).code
-    return _Before(before, bare_skin(shot.face, before), code)
+    return _Before(before, lab(before), bare_skin(shot.face, before), code)
 
 
 def _cheeks_of(shot: Shot) -> NDArray[np.bool_]:
@@ -159,19 +163,19 @@ def _judge(
     last = np.zeros((3, SIDE, SIDE), np.float32)
     for (shot, picture, paste), true in zip(finished(take, look), before, strict=True):
         last = view(picture, shot.face.points, SIDE)
-        mask = mask_in_view(shot.face, paste)
-        noted["seam"].append(seam(true.view, last, mask, true.bare))
-        noted["skin"].append(skin_difference(true.view, last, cheeks(shot.face, mask)))
-        beside = neck_difference(last, mask, true.bare)
+        seen, mask = lab(last), mask_in_view(shot.face, paste)
+        noted["seam"].append(seam(true.lab, seen, mask, true.bare))
+        noted["skin"].append(skin_difference(true.lab, seen, cheeks(shot.face, mask)))
+        beside = neck_difference(seen, mask, true.bare)
         noted["neck"] += [] if beside is None else [beside]
         rough = grain(shot, picture, true.bare)
         noted["sharpness"].append(rough.finest)
         noted["second"].append(rough.second)
         noted["over_neck"] += [] if rough.neck is None else [rough.neck]
         cells.append(_cells(last - true.view, mask))
-        if judge is not None and true.code is not None:
-            seen = judge.look(picture, shot.face.points).code
-            noted["wearer"].append(float(seen @ true.code))
+        if judge is not None and true.code is not None and len(cells) % _JUDGED == 0:
+            code = judge.look(picture, shot.face.points).code
+            noted["wearer"].append(float(code @ true.code))
     if len(cells) > 2:
         noted["flicker"].append(float(np.abs(np.diff(np.array(cells), 2, axis=0)).mean()))
     row = {"clip": take.name, "look": look.name, "frames": len(take.shots)}
@@ -180,7 +184,7 @@ def _judge(
 
 def _typical(name: str, values: Sequence[float]) -> float | None:
     """Return the mean of a figure, of ratios the median, once a look has settled."""
-    settled = values[_SETTLED:] or values
+    settled = values[(_SETTLED // _JUDGED if name == "wearer" else _SETTLED) :] or values
     if not settled:
         return None
     middle = np.median if name in ("sharpness", "second", "over_neck") else np.mean

@@ -33,10 +33,11 @@ def mask_in_view(face: Face, paste: Paste) -> Floats:
     return moved
 
 
-def _lab(rgb: Floats) -> Floats:
+def lab(rgb: Floats) -> Floats:
+    """Return a crop in CIELAB: from float32 [3, n, n], RGB, 0…1, to float32 [n, n, 3]."""
     clipped = np.ascontiguousarray(np.clip(rgb, 0, 1).transpose(1, 2, 0))
-    lab: Floats = cv2.cvtColor(clipped, cv2.COLOR_RGB2Lab)
-    return lab
+    out: Floats = cv2.cvtColor(clipped, cv2.COLOR_RGB2Lab)
+    return out
 
 
 def seam(before: Floats, after: Floats, mask: Floats, bare: NDArray[np.bool_]) -> float:
@@ -44,12 +45,12 @@ def seam(before: Floats, after: Floats, mask: Floats, bare: NDArray[np.bool_]) -
 
     Outside the mask nothing changes, so that this is the step that an eye sees along the edge.
     Colours are compared after a blur of three pixels: grain is no seam. Only the wearer's bare skin
-    counts: hair ends somewhere without being a seam.
+    counts: hair ends somewhere without being a seam. Both pictures come from `lab`.
     """
     ring = (mask > 0.6) & (mask < 0.95) & bare
     if not ring.any():
         return 0.0
-    gap = cv2.GaussianBlur(_lab(after) - _lab(before), (0, 0), 3)
+    gap = cv2.GaussianBlur(after - before, (0, 0), 3)
     return float(np.linalg.norm(gap[ring], axis=1).mean())
 
 
@@ -82,7 +83,8 @@ def neck_difference(picture: Floats, mask: Floats, bare: NDArray[np.bool_]) -> f
     """Return how far the face's skin along its edge is from the skin beside it: CIE76 ΔE.
 
     Means of bare skin inside the edge and of bare skin up to `_BESIDE` pixels outside of it (neck,
-    forehead, ears). The camera's own picture is not at 0 either: a jaw casts a shadow.
+    forehead, ears). The camera's own picture is not at 0 either: a jaw casts a shadow. The picture
+    comes from `lab`.
     """
     inside = ((mask > 0.6) & (mask < 0.95)).astype(np.uint8)
     reach = np.ones((2 * _BESIDE + 1, 2 * _BESIDE + 1), np.uint8)
@@ -90,8 +92,7 @@ def neck_difference(picture: Floats, mask: Floats, bare: NDArray[np.bool_]) -> f
     within = (inside > 0) & bare
     if min(np.count_nonzero(within), np.count_nonzero(beside)) < _FEW:
         return None
-    lab = _lab(picture)
-    return float(np.linalg.norm(lab[within].mean(0) - lab[beside].mean(0)))
+    return float(np.linalg.norm(picture[within].mean(0) - picture[beside].mean(0)))
 
 
 def skin_tone(crop: Floats, skin: NDArray[np.bool_]) -> str:
@@ -106,14 +107,17 @@ def skin_tone(crop: Floats, skin: NDArray[np.bool_]) -> str:
     skin : bool [n, n]
         At least one pixel.
     """
-    light, _, yellow = np.median(_lab(crop)[skin], 0)
+    light, _, yellow = np.median(lab(crop)[skin], 0)
     angle = float(np.degrees(np.arctan2(light - 50, yellow)))
     return "dark" if angle < _DARK else "light" if angle > _LIGHT else "medium"
 
 
 def skin_difference(before: Floats, after: Floats, skin: NDArray[np.bool_]) -> float:
-    """Return how far the swapped skin's mean colour is from the true one's: CIE76 ΔE."""
+    """Return how far the swapped skin's mean colour is from the true one's: CIE76 ΔE.
+
+    Both pictures come from `lab`.
+    """
     if not skin.any():
         return 0.0
-    gap = _lab(after)[skin].mean(0) - _lab(before)[skin].mean(0)
+    gap = after[skin].mean(0) - before[skin].mean(0)
     return float(np.linalg.norm(gap))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.bench.evaluators import Evaluators
-from swapcast.bench.seams import SIDE, bare_skin, cheeks, mask_in_view, seam, skin_difference
+from swapcast.bench.seams import SIDE, bare_skin, cheeks, lab, mask_in_view, seam, skin_difference
 from swapcast.bench.takes import view
 from swapcast.export.runners import Provider
 from swapcast.kernels.geometry import crop_affine, five_points, invert, transform
@@ -160,10 +160,10 @@ def _blended(
     middle = transform(paste.affine, np.full((1, 2), len(paste.mask) / 2, np.float32))
     face = min(faces, key=lambda one: float(np.linalg.norm(one.points.mean(0) - middle)))
     before, after = (view(one, face.points, SIDE) for one in (frame, picture))
-    mask = mask_in_view(face, paste)
+    mask, colours = mask_in_view(face, paste), (lab(before), lab(after))
     # Both are 0 only where there was nothing to compare.
-    edge = seam(before, after, mask, bare_skin(face, before))
-    return edge or None, skin_difference(before, after, cheeks(face, mask)) or None
+    edge = seam(*colours, mask, bare_skin(face, before))
+    return edge or None, skin_difference(*colours, cheeks(face, mask)) or None
 
 
 def _bgr(picture: Finished) -> Picture:
