@@ -21,6 +21,7 @@ from torch import Generator, Tensor
 
 from swapcast.models.attributes import MIRRORED, measure
 from swapcast.models.augmentation import Augmentation, coarsen, relight, resample, warp_grids
+from swapcast.models.shard import plausible, read_shard
 
 MANIFEST = "faceset.json"
 
@@ -124,8 +125,13 @@ def _read_manifest(folder: Path) -> tuple[About, Mapping[str, Any]]:
         crops: Mapping[str, Any] = manifest.get("crops", {})
     except OSError as error:
         raise FaceSetError(f"{folder} is no face set: it has no {MANIFEST}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FaceSetError(f"{path} is damaged ({error}); extract the faces anew") from error
+    texts = about.subject, about.template, *about.sources
+    if not (isinstance(crops, dict) and all(isinstance(text, str) for text in texts)):
+        raise FaceSetError(f"{path} is damaged; extract the faces anew")
+    if not all(Path(name).name == name for name in crops):
+        raise FaceSetError(f"{path} names crops in another folder; nothing is read from there")
     if not (isinstance(about.consent, dict) and about.consent.get("statement")):
         raise FaceSetError(f"{path} has no consent record; no face is learned without one")
     if not about.consent.get("signature"):
@@ -143,21 +149,34 @@ def _read_crops(folder: Path, crops: Mapping[str, Any]) -> Iterator[_Crop]:
     for name, crop in sorted(crops.items()):
         path = folder / name
         if path.is_file():
-            picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            try:
+                picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            except cv2.error:  # it claims to be larger than any picture
+                picture = None
             if picture is None:
                 raise FaceSetError(f"{path} is no picture; delete it or extract the faces anew")
             image = np.ascontiguousarray(picture[:, :, ::-1]).astype(np.uint8)
-            yield image, np.asarray(crop["landmarks"], np.float32), None, None
+            yield image, _points(crop, folder / MANIFEST, name), None, None
     for path in sorted(folder.glob("*.npz")):
         try:
-            with np.load(path) as shard:
-                images, points = shard["images"], shard["landmarks"].astype(np.float32)
-                masks, seen = (
-                    shard[key] if key in shard else [None] * len(images) for key in ("mask", "seen")
-                )
-        except (OSError, ValueError, KeyError) as error:
+            shard = read_shard(path)
+        except ValueError as error:
             raise FaceSetError(f"{path} is no shard of faces: {error}") from error
-        yield from zip(images, points, masks, seen, strict=True)
+        nothing = [None] * len(shard.images)
+        masks = nothing if shard.masks is None else shard.masks
+        seen = nothing if shard.seen is None else shard.seen
+        yield from zip(shard.images, shard.landmarks, masks, seen, strict=True)
+
+
+def _points(crop: object, manifest: Path, name: str) -> NDArray[np.float32]:
+    """Return the landmarks of a crop, float32 [68, 2], as the manifest has them."""
+    try:
+        points = np.asarray(crop["landmarks"], np.float32)  # type: ignore[index]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise FaceSetError(f"{manifest} is damaged at {name!r}; extract the faces anew") from error
+    if points.shape != (68, 2) or not plausible(points):
+        raise FaceSetError(f"{manifest} is damaged at {name!r}; extract the faces anew")
+    return points
 
 
 def _resize(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """Face sets on disk, and what is done to faces before a network learns from them."""
 
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,32 @@ def test_no_set_a_damaged_set_and_mixed_templates_are_refused(tmp_path: Path) ->
     (good / "0.png").unlink()
     with pytest.raises(FaceSetError, match="no shard"):
         load_faces("a", [good], side=64)
+
+
+def test_a_set_from_a_stranger_reads_nothing_outside_its_folder(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "a", crops={"../mine.png": {"landmarks": landmarks(64).tolist()}})
+    cv2.imwrite(str(tmp_path / "mine.png"), np.full((64, 64, 3), 9, np.uint8))
+    with pytest.raises(FaceSetError, match="another folder"):
+        load_faces("a", [folder], side=64)
+
+
+@pytest.mark.parametrize("points", [[], [[1, 2]] * 67, [["x", 2]] * 68, [[float("nan"), 2]] * 68])
+def test_landmarks_that_are_none_are_refused(tmp_path: Path, points: list[Any]) -> None:
+    folder = write_set(tmp_path / "a", crops={"0.png": {"landmarks": points}})
+    with pytest.raises(FaceSetError, match=r"damaged at '0\.png'"):
+        load_faces("a", [folder], side=64)
+
+
+def test_a_shard_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "a")
+    with (
+        zipfile.ZipFile(folder / "x.npz", "w", zipfile.ZIP_DEFLATED) as bomb,
+        bomb.open("images.npy", "w") as member,
+    ):
+        for _ in range(300):
+            member.write(bytes(1 << 20))
+    with pytest.raises(FaceSetError, match="would unpack to 314572800 bytes"):
+        load_faces("a", [folder], side=64)
 
 
 def test_the_mask_has_the_forehead_and_not_the_corners() -> None:
