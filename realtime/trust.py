@@ -221,6 +221,10 @@ def _parse(value: Mapping[str, Any], path: Path) -> list[Revocation]:
         raise ConsentError(f"{path} is no revocation list, or a damaged one")
     entries = [Revocation(**row) for row in rows]
     for entry in entries:
-        if not holds(entry.public_key, entry.signature, PURPOSE, entry.content):
+        try:
+            kept = holds(entry.public_key, entry.signature, PURPOSE, entry.content)
+        except CanonicalError:  # a text of it could not have been signed
+            kept = False
+        if not kept:
             raise ConsentError(f"{path}: the revocation of {entry.id[:32]!r} was changed")
     return entries
