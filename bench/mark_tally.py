@@ -97,7 +97,9 @@ def write_kept(kept: Kept, path: Path) -> None:
 def growth(sizes: Mapping[str, Sequence[int]]) -> dict[str, float]:
     """Return by which part each clip's bytes grow with the mark, and the mean of the parts."""
     each = {name: round(marked / bare - 1, 4) for name, (bare, marked) in sizes.items()}
-    return each | {"mean": round(float(np.mean(list(each.values()))), 4)}
+    if each:
+        each["mean"] = round(float(np.mean(list(each.values()))), 4)
+    return each
 
 
 def read_kept(path: Path, clips: Sequence[str], commit: str) -> Kept | None:

@@ -18,6 +18,7 @@ from swapcast.realtime.mark_code import CODE_BITS, Payload, decode
 from swapcast.realtime.mark_pattern import KEY, Waves, waves
 
 Luma = NDArray[np.float32]
+Sides = NDArray[np.float64]
 
 _ROWS = 360  # of the picture's shorter side, in which the mark is looked for
 _SMALL = 64  # pixels of a tile after scaling
@@ -30,7 +31,7 @@ _TILTS = np.linspace(0, 60, 1201)[1:]  # of Chernoff's bound
 _LOG_I0 = np.log(np.i0(_TILTS))
 _KNOWN_PHASES = 0.15  # least part of the pilots' phases that a radius is trusted for
 
-SCALES = np.geomspace(*_SIDES, 1 + round(np.log(_SIDES[1] / _SIDES[0]) / _STEP))
+SCALES: Sides = np.geomspace(*_SIDES, 1 + round(np.log(_SIDES[1] / _SIDES[0]) / _STEP))
 """float64: the tiles' sides that are tried, as parts of the picture's shorter side."""
 
 
@@ -111,7 +112,7 @@ def bound(agreement: float, pilots: int) -> float:
     return float(min(0.0, -pilots * (_TILTS * agreement - _LOG_I0).max() / np.log(10)))
 
 
-def find(picture: Levelled, key: bytes = KEY) -> Finding:
+def find(picture: Levelled, key: bytes = KEY, sides: Sides = SCALES) -> Finding:
     """Look for a key's mark at all scales and places.
 
     Parameters
@@ -119,10 +120,13 @@ def find(picture: Levelled, key: bytes = KEY) -> Finding:
     picture : Levelled
     key : bytes
         Another than the program's own serves to measure how often nothing is taken for a mark.
+    sides : float64 [n]
+        Some of `SCALES`, where it is known where a mark would be. The p-value is as if all were
+        tried, so the whole search never states a larger one.
     """
     of = waves(key)
     best = -2.0, 0.0, 0, 0
-    for side in SCALES:
+    for side in sides:
         peak, row, column = peak_of(agreements(phases_at(picture, side, of), of))
         best = max(best, (peak, side, row, column))
     _, side, row, column = best
