@@ -95,7 +95,8 @@ def seamless_clone(camera: Levels, swapped: Levels, hull: Levels) -> Levels:
     # The hull is moved so that its box's middle lies at the point given: here, where it was.
     left, top, wide, high = cv2.boundingRect(hull)
     middle = left + wide // 2, top + high // 2
-    return np.asarray(cv2.seamlessClone(swapped, camera, hull, middle, cv2.NORMAL_CLONE), np.uint8)
+    mask = cv2.merge([hull, hull, hull])  # OpenCV 5.0 reads a mask of one channel wrongly
+    return np.asarray(cv2.seamlessClone(swapped, camera, mask, middle, cv2.NORMAL_CLONE), np.uint8)
 
 
 def _clone(camera: Levels, swapped: Levels, hull: Levels) -> Callable[[], object]:

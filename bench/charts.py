@@ -36,15 +36,8 @@ def draw(runs: Sequence[tuple[str, Sequence[Result]]], path: Path) -> None:
     SwapcastError
         If matplotlib is missing.
     """
-    try:
-        import matplotlib as mpl  # noqa: PLC0415 - heavy, for charts only
-    except ModuleNotFoundError as error:
-        raise SwapcastError("charts need matplotlib: pip install 'swapcast[charts]'") from error
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
-
     names = list(dict.fromkeys(result.name for _, results in runs for result in results))
-    figure, axes = plt.subplots(figsize=(11, 1.2 + 0.32 * len(names) * len(runs)))
+    figure, axes = start(11, 1.2 + 0.32 * len(names) * len(runs))
     step = 0.6 / len(runs)
     for turn, (label, results) in enumerate(runs):
         places = [names.index(result.name) + turn * step for result in results]
@@ -60,12 +53,28 @@ def draw(runs: Sequence[tuple[str, Sequence[Result]]], path: Path) -> None:
     axes.set_xscale("log")
     axes.set_xlabel("milliseconds: median, and a line to the 95th percentile")
     axes.legend(fontsize=8)
+    save(figure, path)
+
+
+def start(wide: float, high: float) -> tuple[Any, Any]:
+    """Return matplotlib's figure and axes for a chart of so many inches.
+
+    Raises
+    ------
+    SwapcastError
+        If matplotlib is missing.
+    """
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - heavy, for charts only
+    except ModuleNotFoundError as error:
+        raise SwapcastError("charts need matplotlib: pip install 'swapcast[charts]'") from error
+    figure = Figure(figsize=(wide, high))
+    return figure, figure.subplots()
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure of `start` as .png, .svg, or .html (one file that holds the picture)."""
     figure.tight_layout()
-    _save(figure, path)
-    plt.close(figure)
-
-
-def _save(figure: Any, path: Path) -> None:
     if path.suffix.lower() != ".html":
         figure.savefig(path, dpi=120)
         return
