@@ -125,6 +125,7 @@ def _run(case: Case, settings: WhoseFace, judge: Judge) -> dict[str, Any]:
     seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
     misses: list[dict[str, Any]] = []
     undecided: Counter[str] = Counter()
+    known: set[str] = set()
     with ExitStack() as stack:
         analyse, noted, swap = _parts(case, settings, stack)
         for frame in Clip(path=case.clip, live=settings.live).frames():
@@ -138,6 +139,9 @@ def _run(case: Case, settings: WhoseFace, judge: Judge) -> dict[str, Any]:
                 mine = who == case.enrolled
                 shown = "left" if apart < CLOSE else "changed"
                 seen["enrolled" if mine else "others"][f"{role}, {shown}"] += 1
+                known |= {who} if role == "stranger" else set()
+                if not mine and who in known:
+                    seen["once known"][f"{role}, {shown}"] += 1
                 wrong = leaks if mine else role == "swapped"
                 if wrong or (not mine and shown != "left"):
                     misses.append(
@@ -147,6 +151,7 @@ def _run(case: Case, settings: WhoseFace, judge: Judge) -> dict[str, Any]:
     return {
         "enrolled": dict(seen["enrolled"]),
         "others": dict(seen["others"]),
+        "others_once_known": dict(seen["once known"]),
         "leaks": sum(one["leak"] for one in misses),
         "frames_undecided": dict(undecided),
         "where": misses[:40],
