@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import tyro
 
 from swapcast.bench import (
+    architectures,
     glass,
     kernels,
     leaks,
@@ -24,6 +25,7 @@ Kind = (
     Annotated[loop.Loop, tyro.conf.subcommand("loop")]
     | Annotated[kernels.Kernels, tyro.conf.subcommand("kernels")]
     | Annotated[runners.Runners, tyro.conf.subcommand("runners")]
+    | Annotated[architectures.Architectures, tyro.conf.subcommand("architectures")]
     | Annotated[scaling.Scaling, tyro.conf.subcommand("scaling")]
     | Annotated[glass.Glass, tyro.conf.subcommand("glass")]
     | Annotated[leaks.Leaks, tyro.conf.subcommand("leaks")]
@@ -39,6 +41,7 @@ _MAINS: Mapping[type, Callable[[Any], object]] = {
     loop.Loop: loop.main,
     kernels.Kernels: kernels.main,
     runners.Runners: runners.main,
+    architectures.Architectures: architectures.main,
     scaling.Scaling: scaling.main,
     glass.Glass: glass.main,
     leaks.Leaks: leaks.main,
