@@ -13,11 +13,11 @@ from swapcast.realtime.frame import Frame
 from swapcast.realtime.runner import OpenNetwork
 from swapcast.realtime.sources import Source
 
-Kind = Literal["raise", "hang", "nan", "garbage", "stuck", "blank", "echo", "lost"]
+Kind = Literal["raise", "hang", "nan", "garbage", "stuck", "blank", "echo", "copy", "lost"]
 """``raise``: an error of the library's own type. ``hang``: no answer for two seconds. ``nan``: one
 number is none. ``garbage``: the right numbers in a wrong order. ``stuck``: the first answer again
-and again. ``blank``: no face, nowhere, ever. ``echo``: the input comes back, with an empty mask.
-``lost``: from now on nothing answers, and nothing can be opened."""
+and again. ``blank``: no face, nowhere, ever. ``echo``: the input comes back, with an empty mask;
+``copy``: with a full one. ``lost``: from now on nothing answers, and nothing can be opened."""
 
 HANG_S = 2.0
 
@@ -101,6 +101,9 @@ class _Unsteady:
             case "echo":
                 outputs[0] = next(iter(inputs.values())).copy()
                 outputs[1:] = [np.zeros_like(one) for one in outputs[1:]]
+            case "copy":
+                outputs[0] = next(iter(inputs.values())).copy()
+                outputs[1:] = [np.ones_like(one) for one in outputs[1:]]
             case _:
                 pass
         return outputs
@@ -119,7 +122,7 @@ def failing(kind: Kind) -> Failing:
             return Failing(kind, HANGS)
         case "lost":
             return Failing(kind, Schedule(length=1 << 30, every=1 << 30))
-        case "garbage" | "stuck" | "blank" | "echo":
+        case "garbage" | "stuck" | "blank" | "echo" | "copy":
             return Failing(kind, OFTEN)
         case _:
             return Failing(kind, Schedule())

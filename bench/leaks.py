@@ -33,7 +33,7 @@ _FAULTS: tuple[str, ...] = (
     "none",
     *("swapper:lost", "source:gap", "pack:raise"),
     *(f"{part}:{kind}" for kind in ("raise", "hang", "nan", "garbage") for part in _PARTS),
-    *("swapper:echo", "swapper:stuck", "check:blank", "detector:blank"),
+    *("swapper:echo", "swapper:copy", "swapper:stuck", "check:blank", "detector:blank"),
     *("source:crash", "source:corrupt", "sink:hang"),
 )
 

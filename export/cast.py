@@ -30,7 +30,7 @@ class Settings:
     precision: Precision = "fp16"
     """Number format the weights are kept in. int8 is also computed in 8 bits."""
     calibrate: tuple[Path, ...] = ()
-    """For int8: face sets of whoever will be before the camera, to find the ranges of numbers."""
+    """For int8: rendered pairs (their drivers) or face sets, to find the ranges of numbers."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -9,9 +9,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
@@ -28,6 +30,7 @@ from swapcast.export.quantise import QuantiseError, quantise
 from swapcast.models.architectures import load_model
 from swapcast.models.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from swapcast.models.faces import load_faces
+from swapcast.models.pairs import MARGIN, Pairs
 from swapcast.models.swap_model import Exportable
 from swapcast.models.training import CHECKPOINT
 
@@ -82,7 +85,7 @@ def export(
     run : folder of a training, or a checkpoint in it
     identity : name of one of its identities
     precision : how the file keeps its weights; fp16 halves it, int8 also computes in 8 bits
-    calibrate : face sets of whoever will be before the camera, for int8
+    calibrate : face sets of whoever will be before the camera, or rendered pairs, for int8
         Three quarters of their faces show which ranges occur; the rest judges the outcome.
 
     Raises
@@ -160,15 +163,34 @@ def named(proto: onnx.ModelProto, about: Mapping[str, Any]) -> bytes:
 
 
 def recorded_faces(folders: Sequence[Path], size: int) -> tuple[list[Floats], list[Floats]]:
-    """Return faces to calibrate with, and every fourth one, to judge by; at most 128 in all."""
+    """Return faces to calibrate with, and every fourth one, to judge by.
+
+    At most 128 are of face sets, and as many of each folder of rendered pairs: the drivers.
+    """
     if not folders:
         raise QuantiseError(
             "int8 needs faces to find its ranges; name face sets with --calibrate FACES"
         )
-    images = load_faces("the calibration", folders, side=size).images
-    chosen = images[np.linspace(0, len(images) - 1, min(_FACES, len(images))).astype(int)]
+    rendered = [folder for folder in folders if next(folder.glob("pairs-*.npz"), None)]
+    kept = [folder for folder in folders if folder not in rendered]
+    chosen = [driver for folder in rendered for driver in _drivers(folder, size)]
+    if kept:
+        images = load_faces("the calibration", kept, side=size).images
+        chosen += list(
+            images[np.linspace(0, len(images) - 1, min(_FACES, len(images))).astype(int)]
+        )
     crops = [(one.transpose(2, 0, 1)[None] / 255).astype(np.float32) for one in chosen]
     return [crop for k, crop in enumerate(crops) if k % 4], crops[::4]
+
+
+def _drivers(folder: Path, size: int) -> list[NDArray[np.uint8]]:
+    """Return drivers of rendered pairs, uint8 [size, size, 3], RGB."""
+    pairs = Pairs(folder)
+    numbers = np.linspace(0, len(pairs) - 1, min(_FACES, len(pairs))).astype(int)
+    crops = pairs.read(numbers).driver[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return [
+        np.asarray(cv2.resize(one, (size, size), interpolation=cv2.INTER_AREA)) for one in crops
+    ]
 
 
 def to_proto(

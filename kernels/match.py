@@ -187,3 +187,57 @@ def through_cube(
                 far = cube[k + 1, m + 1, n, channel] * (one - b)
                 far += cube[k + 1, m + 1, n + 1, channel] * b
                 out[channel, i, j] = low + r * (near + g * (far - near) - low)
+
+
+_PLANE = "Array(f4, 2, 'C', True)"  # float32 [n, m] that is only read; may be read-only
+
+
+@kernel(f"f8({_PLANE}, {_PLANE}, {_PLANE}, i8, i8, i8, i8, i8)", fastmath=True)
+def apart(
+    true: NDArray[np.float32],
+    made: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    block: int,
+    left: int,
+    top: int,
+    right: int,
+    bottom: int,
+) -> float:
+    """Say how far a face was changed: the mean change of brightness, over the face's own contrast.
+
+    Of the pixels where at least half of a changed face shows.
+
+    Parameters
+    ----------
+    true, made : float32 [n, n]
+        Brightness before and after.
+    mask : float32 [S, S], 0…1, S ≥ n · block
+        How much of ``made`` shows; looked at in the middle of each block.
+    block : int
+    left, top, right, bottom : int
+        Which pixels of ``true`` are looked at, the last ones not; cut down to what there is.
+
+    Returns
+    -------
+    float
+        In standard deviations of ``true``, of one level at least; infinite where nothing shows.
+    """
+    middle, count = block // 2, np.float32(0.0)
+    total, square, change = np.float64(0.0), np.float64(0.0), np.float64(0.0)
+    for i in range(max(top, 0), min(bottom, true.shape[0])):
+        before, after, shown = true[i], made[i], mask[block * i + middle]
+        part, power, moved = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+        for j in range(max(left, 0), min(right, before.size)):
+            share = shown[block * j + middle]
+            inside = np.float32(share >= 0.5)
+            count += inside
+            part += inside * before[j]
+            power += inside * before[j] * before[j]
+            moved += inside * share * abs(after[j] - before[j])
+        total += np.float64(part)
+        square += np.float64(power)
+        change += np.float64(moved)
+    if count == 0:
+        return np.inf
+    spread = max(square / count - (total / count) ** 2, 1.0)
+    return float(change / count / np.sqrt(spread))

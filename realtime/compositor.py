@@ -1,5 +1,6 @@
 """Makes the picture that leaves: the frame in the sink's colours, with swapped faces, marked."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,8 @@ class Paste:
     """float32 [S, S]: the mask as if nothing lay before the face; None: it is the mask."""
     opacity: float = 1.0
     """0…1: how much of it is seen in a mosaic of the true face; at 0 there is no swap."""
+    apart: float = math.inf
+    """How far it is from the true face; see `swapcast.kernels.match.apart`."""
 
 
 class Compositor:
@@ -182,11 +185,11 @@ class Compositor:
             if face.track >= 0:
                 opacity = min(opacity, worn.shown / look.fade_frames)
         opacity = max(opacity, 0.0)
-        made, mask, whole = dressed.face, dressed.mask, dressed.whole
+        made, mask, whole, far = dressed.face, dressed.mask, dressed.whole, dressed.apart
         if opacity == 1:
-            return Paste(made, mask, affine, dressed.coarse, dressed.gate, whole)
+            return Paste(made, mask, affine, dressed.coarse, dressed.gate, whole, apart=far)
         fade(crop, _CELLS, opacity, made)
-        return Paste(made, mask, affine, whole=whole, opacity=opacity)
+        return Paste(made, mask, affine, whole=whole, opacity=opacity, apart=far)
 
     def finish(
         self,

@@ -22,6 +22,7 @@ from swapcast.realtime.stillness import SwapsCrops
 from swapcast.realtime.who import Largest, Roles, Who
 
 _LEAST_LIKE = 0.8  # to a face: its landmarks; turned by 60 degrees they still are
+_ALIKE = 0.27  # standard deviations of brightness; a quarter is as good as the same picture
 _UNDER = 3  # of five points: a hand may hide the others
 
 
@@ -147,9 +148,12 @@ class FaceSwap:
         with timing("occlusion"):
             cover = compositor.covers(crop)
         with timing("mask"):
-            return compositor.paste(
+            paste = compositor.paste(
                 *(face, crop, picture, predicted, affine), cover=cover, frame=frame
             )
+        if paste.apart < _ALIKE and not swapper.sliders:  # those change the wearer's own face
+            raise ModelError("the swapped face is too much like the true one")
+        return paste
 
     def _judge(
         self,

@@ -21,6 +21,8 @@ class SwapsCrops(Protocol):
     crop: Crop
     template: str
     size: int
+    sliders: tuple[str, ...]
+    """What of the wearer's own face can be changed; empty: the face is somebody else's."""
 
     @property
     def provider(self) -> str:
@@ -56,6 +58,7 @@ class Stillness:
     def __init__(self, swapper: SwapsCrops, most: int = MOST) -> None:
         self._swapper, self._most = swapper, most
         self.crop, self.template, self.size = swapper.crop, swapper.template, swapper.size
+        self.sliders = swapper.sliders
         self._cells: NDArray[np.float32] | None = None
         self._picture: Crop = np.zeros(self.crop.shape[1:], np.float32)
         self._mask: Crop | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from swapcast.kernels.match import moments, reduce
+from swapcast.kernels.match import apart, moments, reduce
 from swapcast.kernels.occlusion import cut_out
 from swapcast.kernels.steady import sure_part
 from swapcast.realtime.bands import Bands
@@ -37,6 +37,8 @@ class Dressed:
     """float32 [S, S]: how much of the camera's detail shows."""
     whole: Plane | None
     """float32 [S, S], 0…1: the mask as if nothing lay before the face; None: it is the mask."""
+    apart: float
+    """How far the face between brows and lips was changed; see `swapcast.kernels.match.apart`."""
 
 
 class Worn:
@@ -133,13 +135,14 @@ class Worn:
             self.light(look.relight, levels, self._trust, self.tone.rate, face)
         self._blend(look, true, mask if whole is None else whole, face)
         coarse = gate = None
+        reduce(face, TO_LEVELS, _BLOCK, self._made)
+        change = apart(self._true[0], self._made[0], mask, _BLOCK, *_middle(landmarks))
         if look.detail > 0:
-            reduce(face, TO_LEVELS, _BLOCK, self._made)
             levels = self._true, self._made
             coarse, gate = self.detail(look.detail, (true, face), levels, self._trust, buffers)
         if look.overlay != "none":
             self._tint(look.overlay, face)
-        return Dressed(face, mask, coarse, gate, whole)
+        return Dressed(face, mask, coarse, gate, whole, change)
 
     def _leave_out(
         self, look: Look, cover: Plane | None, mask: Plane, buffers: Buffers
@@ -199,3 +202,15 @@ class Worn:
             cut_out(np.ascontiguousarray(plane), grown)
             plane = grown
         face += np.float32(0.5) * plane * (_TINTS - face)
+
+
+def _middle(landmarks: Points) -> tuple[int, int, int, int]:
+    """Return the box of a face between its brows, the outer corners of its eyes and its lips.
+
+    In blocks: left, top, right, bottom.
+    """
+    landmarks = landmarks / np.float32(_BLOCK)
+    left, right = landmarks[36, 0], landmarks[45, 0]
+    wide = 0.1 * (right - left)
+    top, bottom = landmarks[17:27, 1].min(), landmarks[48:60, 1].max()
+    return int(left - wide), int(top), int(right + wide) + 1, int(bottom) + 1

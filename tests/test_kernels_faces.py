@@ -227,3 +227,21 @@ def test_steadying_fading_and_what_is_sure():
     wanted = naive.fade(picture, 8, 0.25, face)
     steady.fade(picture, 8, 0.25, face)
     np.testing.assert_allclose(face, wanted, atol=1e-5)
+
+
+def test_how_far_a_face_was_changed_is_told_in_its_own_contrast():
+    true, made, mask = 200 * plane(20, 1), 200 * plane(20, 2), plane(40, 3)
+    box = np.s_[3:15, 2:18]
+    shown = mask[1::2, 1::2][box]
+    inside = shown >= 0.5
+    before, change = true[box][inside], (shown * np.abs(made - true)[box])[inside]
+    assert match.apart(true, made, mask, 2, 2, 3, 18, 15) == pytest.approx(
+        change.mean() / before.std(), rel=1e-4
+    )
+    assert match.apart(true, true, mask, 2, -9, -9, 99, 99) == 0
+    assert match.apart(true, made, 0 * mask, 2, 2, 3, 18, 15) == np.inf
+    # An even grey is no contrast to measure by: one level is.
+    grey = np.full_like(true, 90)
+    assert match.apart(grey, grey + 2, mask + 1, 2, 0, 0, 20, 20) == pytest.approx(
+        2 * (mask + 1)[1::2, 1::2].mean(), rel=1e-4
+    )

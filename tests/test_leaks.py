@@ -39,12 +39,12 @@ def test_the_threshold_lets_so_many_pairs_of_different_people_pass():
 
 
 class Plain:
-    """A network that gives ones."""
+    """A network that always gives the same."""
 
     provider, precision, shapes, metadata = "cuda", "fp32", {}, {}
 
     def __call__(self, inputs):
-        return [np.arange(8, dtype=np.float32).reshape(1, 8), np.ones((1, 4), np.float32)]
+        return [np.arange(8, dtype=np.float32).reshape(1, 8), np.full((1, 4), 0.5, np.float32)]
 
     def __exit__(self, *_):
         pass
@@ -54,7 +54,7 @@ def opens(model, provider, *, threads):
     return Plain()
 
 
-@pytest.mark.parametrize("kind", ["raise", "nan", "garbage", "stuck", "blank", "echo"])
+@pytest.mark.parametrize("kind", ["raise", "nan", "garbage", "stuck", "blank", "echo", "copy"])
 def test_a_network_fails_as_planned_and_only_then(kind):
     plan = Failing(kind, Schedule(start=3, length=2, every=10))
     network = plan.around(opens)(b"", "cuda", threads=1)

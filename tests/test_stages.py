@@ -22,6 +22,7 @@ class Green:
 
     template = "dfl_whole_face"
     size = 64
+    sliders = ()
     provider = "cpu"
 
     def __init__(self, *, fails: bool = False) -> None:
@@ -34,6 +35,13 @@ class Green:
         face = np.zeros((3, 64, 64), np.float32)
         face[1] = 0.8
         return face, None
+
+
+class Mirror(Green):
+    """A swapper that gives back the face that it sees, a little brighter, and shows all of it."""
+
+    def __call__(self):
+        return np.clip(1.05 * self.crop[0], 0, 1), np.ones((64, 64), np.float32)
 
 
 def frames(count=1):
@@ -117,6 +125,18 @@ def test_a_face_that_cannot_be_swapped_does_not_show(mode):
     assert slopes[1][steep].mean() < 0.25 * slopes[0][steep].mean()
     assert any("could not be swapped" in event["event"] for event in meter.events)
     assert any(event["event"] == f"guard on: {mode}" for event in meter.events)
+
+
+def test_a_swap_that_is_still_the_true_face_is_covered():
+    (frame,) = frames()
+    meter = Meter()
+    swap = FaceSwap(Mirror(), Compositor(), Knows(), meter)
+    done = swap(frame, (face_in(frame),))
+    assert (done.swapped, done.guarded) == (0, 1)
+    assert any("too much like the true one" in event["event"] for event in meter.events)
+    swapper = Mirror()
+    swapper.sliders = ("smile",)  # changes one's own face, and is asked for little
+    assert FaceSwap(swapper, Compositor(), Knows(), Meter())(frame, (face_in(frame),)).swapped == 1
 
 
 def test_landmarks_that_make_no_face_are_not_swapped_but_covered():
