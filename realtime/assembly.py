@@ -88,7 +88,12 @@ def run_live(settings: Live, stop: threading.Event, say: Say) -> dict[str, Any]:
     sinks = [
         open_sink(
             spec,
-            SinkSettings(codec=settings.codec, sound=lines.get(spec), on_event=meter.notice),
+            SinkSettings(
+                codec=settings.codec,
+                encoder=settings.encoder,
+                sound=lines.get(spec),
+                on_event=meter.notice,
+            ),
         )
         for spec in settings.sink
     ]
@@ -147,7 +152,10 @@ def run_convert(settings: Convert, stop: threading.Event) -> dict[str, Any]:
     if not isinstance(source, Clip):
         raise SettingError(f"convert takes a clip; {settings.source} is none")
     sink = open_sink(
-        str(settings.out), SinkSettings(codec=settings.codec, offline=True, clip=settings.source)
+        str(settings.out),
+        SinkSettings(
+            codec=settings.codec, encoder=settings.encoder, offline=True, clip=settings.source
+        ),
     )
     with ExitStack() as stack:
         swap, analyse = open_faces(settings, [sink], meter, stack, detached=False)

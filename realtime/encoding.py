@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Protocol
 
 import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from swapcast.realtime.audio import SoundLine
+from swapcast.realtime.encoders import LIVE, OFFLINE, USUAL, Codec, demand, start
 from swapcast.realtime.errors import SinkError
 from swapcast.realtime.fitting import as_frame, fitted, tags
 from swapcast.realtime.frame import Colour, Picture
@@ -21,8 +22,6 @@ from swapcast.realtime.kept_sound import KeptSound
 from swapcast.realtime.sound_track import SoundPacket, SoundTrack
 from swapcast.realtime.srt import SrtPipe, missing
 from swapcast.realtime.writing import claim, finishing, telling
-
-Codec = Literal["h264", "h265", "vp9"]
 
 STREAM_FORMS = {
     "rtmp": "flv",
@@ -35,17 +34,6 @@ STREAM_FORMS = {
 
 _LIVE_TICK = Fraction(1, 90_000)  # seconds; what live pictures' times are counted in
 _HELD_BACK = 500_000  # µs that a live picture waits for its sound at most
-_ENCODERS = {"h264": "libx264", "h265": "libx265", "vp9": "libvpx-vp9"}
-_LIVE = {
-    "libx264": {"preset": "superfast", "crf": "21", "bf": "0"},
-    "libx265": {"preset": "ultrafast", "crf": "24", "bf": "0", "x265-params": "log-level=error"},
-    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "30", "lag-in-frames": "0"},
-}
-_OFFLINE = {
-    "libx264": {"preset": "medium", "crf": "18"},
-    "libx265": {"preset": "medium", "crf": "20", "x265-params": "log-level=error"},
-    "libvpx-vp9": {"deadline": "good", "cpu-used": "4", "crf": "24", "row-mt": "1"},
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +111,11 @@ class EncodedSink:
         ------
         SinkError
             If the folder is missing, the path may not be written or is the clip that is read, or
-            the file's form does not take the codec, or a program that carries the stream is
-            missing.
+            the file's form does not take the codec, there is no such encoder, or a program that
+            carries the stream is missing.
         """
+        if self._settings.encoder:
+            demand(self._settings.encoder, self.name)
         if self._suffix == ".webm" and "vp9" not in self._encoder():
             raise SinkError(f"{self.name}: .webm takes the codec vp9 only; or write .mkv or .mp4")
         lacking = missing() if self._scheme == "srt" else None
@@ -158,7 +148,7 @@ class EncodedSink:
 
     def _encoder(self) -> str:
         usual: Codec = "vp9" if self._suffix == ".webm" else "h264"
-        return self._settings.encoder or _ENCODERS[self._settings.codec or usual]
+        return self._settings.encoder or USUAL[self._settings.codec or usual]
 
     def _begin(self, first: Picture) -> OutputContainer:
         offline, options = self._settings.offline, dict[str, str]()
@@ -194,7 +184,7 @@ class EncodedSink:
 
     def _add_video(self, container: OutputContainer, first: Picture) -> VideoStream:
         encoder, rate = self._encoder(), Fraction(1 / first.period).limit_denominator(1001)
-        options = dict((_OFFLINE if self._settings.offline else _LIVE).get(encoder, {}))
+        options = dict((OFFLINE if self._settings.offline else LIVE).get(encoder, {}))
         bitrate = self._settings.bitrate
         if bitrate is None and (self._form or not options):
             bitrate = round(0.1 * first.width * first.height * rate)
@@ -206,6 +196,9 @@ class EncodedSink:
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, "yuv420p"
         context = stream.codec_context
+        formats = [one.name for one in context.codec.video_formats or ()]
+        if formats and "yuv420p" not in formats:
+            stream.pix_fmt = "nv12"  # some hardware takes nothing else; PyAV turns I420 into it
         context.time_base = stream.time_base = self._times.tick
         context.thread_count = self._settings.threads
         context.bit_rate = bitrate or 0
@@ -215,6 +208,8 @@ class EncodedSink:
             context.codec_tag = "hvc1"  # Apple's players take no other
         context.colorspace, context.color_range = tags(first)
         context.color_primaries = context.color_trc = context.colorspace
+        if self._settings.encoder:
+            start(context)
         return stream
 
     def __exit__(
@@ -235,8 +230,9 @@ class EncodedSink:
                 if self._sound is not None:
                     self._container.mux(list(self._sound.rest(self._end)))
                 self._container.mux(self._video.encode())
-            if self._container is None and self._claimed:
-                Path(self.name).unlink(missing_ok=True)
+        written = Path(self.name)
+        if self._claimed and written.is_file() and not written.stat().st_size:
+            written.unlink()
 
 
 class _LiveTimes:

@@ -172,6 +172,9 @@ class Live(Engine):
     """Sound for file and network sinks: none, source (the clip's own), or a sound device."""
     codec: Literal["h264", "h265", "vp9"] = "h264"
     """Of files and network streams."""
+    encoder: str | None = None
+    """What encodes in place of the codec's usual encoder, by FFmpeg's name: h264_nvenc, h264_qsv,
+    h264_amf, h264_v4l2m2m. One that is not here is an error."""
 
     def __post_init__(self) -> None:
         Engine.__post_init__(self)
@@ -193,6 +196,8 @@ class Convert(Engine):
     """The file to write: .mp4, .mkv, .mov, .webm or .gif."""
     codec: Literal["h264", "h265", "vp9"] = "h264"
     """Of the file."""
+    encoder: str | None = None
+    """What encodes in place of the codec's usual encoder, by FFmpeg's name, such as h264_nvenc."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -203,6 +203,29 @@ def test_an_encoder_that_is_not_here_is_one_clear_line(tmp_path):
         sink.write(bars())
 
 
+def test_an_encoder_whose_hardware_is_not_here_is_one_clear_line(tmp_path):
+    absent = sorted(name for name in av.codecs_available if name.startswith("h264_v4l2"))
+    if not absent or list(Path("/dev").glob("video*")):
+        pytest.skip("it may be here, or this FFmpeg was built without it")
+    settings = SinkSettings(encoder=absent[0])
+    with pytest.raises(SinkError, match="leave out --encoder") as caught:  # noqa: SIM117
+        with open_sink(str(tmp_path / "out.mp4"), settings) as sink:
+            sink.write(bars())
+    assert absent[0] in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_an_encoder_named_by_the_user_is_the_one_that_encodes(tmp_path):
+    path = tmp_path / "out.mkv"
+    with open_sink(str(path), SinkSettings(encoder="ffv1")) as sink:
+        for number in range(5):
+            sink.write(bars(at=number / 30, number=number))
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].codec_context.name == "ffv1"
+        assert len(list(container.decode(video=0))) == 5
+
+
 def test_webm_takes_no_h264():
     with (
         pytest.raises(SinkError, match="vp9"),
