@@ -21,6 +21,9 @@ Spans = NDArray[np.int32]
 """int32 [4, n]: see `swapcast.kernels.membrane.outline`."""
 
 _RATE, _STEP, _JUMP = 0.05, 3.0, 10.0  # colours follow the light; the border only what they leave
+_BEGIN = 4  # frames in which all that was seen counts alike: the first one knows little of the skin
+_NOISE, _SLOW = 2.0, 0.1  # how often its usual wavering an offset may be; how slowly that is learnt
+_HEARD = 0.01  # of a ray that knows nothing
 _WARM, _COLD, _EXACT = 1, 2, 3  # V-cycles; a border taken pixel by pixel is rougher
 _WIDE, _NARROW = 7.0, 2.5  # rays: the neighbours that judge a ray, and those it is averaged with
 _ODD = 6.0  # levels off its neighbours at which a ray counts half
@@ -65,7 +68,8 @@ class Border:
         self._weight: NDArray[np.float32] = np.zeros(RAYS, np.float32)
         self._steady: NDArray[np.float64] | None = None
         self._warm = False
-        self._last = np.zeros(3)
+        self._last, self._noise = np.zeros(3), np.zeros(3)
+        self._frames = 0
         self._levels: NDArray[np.float32] = np.zeros((3, RAYS), np.float32)
         self._true: Levels | None = None
         self._made: Levels | None = None
@@ -133,16 +137,33 @@ class Border:
         border_difference(*levels, trust, self._spans_half, x, y, self._seen, self._weight)
         new = robust(self._seen, self._weight)
         if self._steady is None:
-            self._steady = new
+            self._steady, self._frames = new, 1
+            self._last[:] = self._noise[:] = 0
         else:
-            off = (new - self._steady).mean(1)
-            rate = followed(off, self._last, _RATE, _STEP, _JUMP)
-            self._last[:] = off
-            self._steady += rate * (new - self._steady)
+            off = new - self._steady
+            self._steady += self._rate(off) * off
         self._levels[:] = self._steady
         hang(self._levels[0], self._spans, 2 * x + 0.5, 2 * y + 0.5, self._sheet)
         for channel in range(2):
             hang(self._levels[1 + channel], self._spans_half, x, y, self._chroma[channel])
+
+    def _rate(self, off: NDArray[np.float64]) -> float:
+        """Say how far to go to what is seen now, by how far that is off: float64 [3, RAYS].
+
+        Where hair leaves few rays, offsets waver by more than a step of the light: what they do
+        usually is no step.
+        """
+        sure = self._weight + _HEARD
+        mean = off @ sure / sure.sum()
+        share = 1 / (self._frames + 1)
+        self._noise += max(share, _SLOW) * (np.abs(mean - self._last) - self._noise)
+        scale = max(1.0, _NOISE * float(self._noise.max()) / _STEP)
+        rate = max(share, _RATE)
+        if self._frames >= _BEGIN:
+            rate = followed(mean, self._last, rate, scale * _STEP, scale * _JUMP)
+        self._frames += 1
+        self._last[:] = mean
+        return rate
 
     def _hang_exactly(self, true: Crop, levels: tuple[Levels, Levels], face: Crop) -> None:
         if self._true is None or self._made is None:

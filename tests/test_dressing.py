@@ -9,7 +9,7 @@ from test_compositor import drawn_face, drawn_frame
 
 from swapcast.kernels.colour import rgb_from_yuv
 from swapcast.kernels.geometry import crop_affine, invert, transform
-from swapcast.realtime.border import robust
+from swapcast.realtime.border import Border, robust
 from swapcast.realtime.buffers import Buffers
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.frame import Colour
@@ -136,6 +136,41 @@ def test_a_membrane_takes_the_seam_away_without_changing_the_middle():
     assert steps[1] < 0.5 * steps[0]
     middle = np.s_[:, 60:70, 60:70]
     np.testing.assert_allclose(even.face[middle], plain.face[middle], atol=0.03)
+
+
+def lifted(border, off):
+    """How many levels the middle of a face is lifted if the border differs by ``off``."""
+    made = np.full((3, SIZE // 2, SIZE // 2), 110, np.float32)
+    true = made + np.float32([off, 0, 0])[:, None, None]
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    bound = np.float32(np.hypot(rows - 64, columns - 64) < 40)
+    face = np.full((3, SIZE, SIZE), 0.5, np.float32)
+    trust = np.ones(made.shape[1:], np.float32)
+    border.apply(Look(blend="poisson"), face.copy(), (true, made), trust, bound, face)
+    return 255 * float(face[:, 64, 64].mean() - 0.5)
+
+
+def test_a_border_that_wavers_does_not_make_the_face_tremble():
+    rng, border = np.random.default_rng(0), Border(SIZE)
+    lifts = [lifted(border, off) for off in 10 + rng.normal(0, 5, 60)]
+    assert np.abs(np.diff(lifts[8:])).max() < 1.5
+    assert abs(np.mean(lifts[20:]) - 10) < 2
+
+
+def test_the_first_frames_count_alike():
+    border = Border(SIZE)
+    assert abs(lifted(border, 20) - 20) < 1
+    assert abs(lifted(border, 10) - 15) < 1
+    assert abs(lifted(border, 12) - 14) < 1
+
+
+@pytest.mark.parametrize("step", [8, -12, 25])
+def test_a_step_at_the_border_is_followed_within_three_frames(step):
+    rng, border = np.random.default_rng(0), Border(SIZE)
+    for off in 10 + rng.normal(0, 0.5, 20):
+        lifted(border, off)
+    after = [lifted(border, 10 + step) for _ in range(3)]
+    assert abs(after[-1] - 10 - step) < 0.25 * abs(step)
 
 
 def test_the_light_of_the_true_face_is_followed_part_by_part_and_in_time():
