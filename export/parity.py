@@ -28,9 +28,11 @@ class Tolerance:
     """How far two pictures may be apart, of a range of 1."""
 
     largest: float
-    """At any one value."""
+    """At any one value, or at all but a few."""
     mean: float
     """On average."""
+    share: float = 1.0
+    """Of the values, how many must be as near as ``largest``."""
 
 
 TOLERANCES: Mapping[tuple[Precision, Provider], Tolerance] = {
@@ -40,12 +42,13 @@ TOLERANCES: Mapping[tuple[Precision, Provider], Tolerance] = {
     # OpenVINO computes in bf16 where the processor can, which keeps 8 bits of each number.
     ("fp32", "openvino"): Tolerance(2e-1, 6e-3),
     ("fp16", "openvino"): Tolerance(2e-1, 6e-3),
-    ("int8", "cpu"): Tolerance(6e-1, 1e-2),
-    ("int8", "openvino"): Tolerance(6e-1, 1e-2),
+    # In 8 bits a lock of hair or a finger may come to lie on the other side of a mask's edge.
+    ("int8", "cpu"): Tolerance(4e-1, 1e-2, 0.999),
+    ("int8", "openvino"): Tolerance(4e-1, 1e-2, 0.999),
     # TensorRT computes in the precision that its network is typed in; not run by us yet.
     ("fp32", "tensorrt"): Tolerance(4e-2, 1e-3),
     ("fp16", "tensorrt"): Tolerance(2e-1, 6e-3),
-    ("int8", "tensorrt"): Tolerance(6e-1, 1e-2),
+    ("int8", "tensorrt"): Tolerance(4e-1, 1e-2, 0.999),
 }
 """By how the weights are kept and what computes."""
 
@@ -57,6 +60,7 @@ class Difference:
     provider: Provider
     output: str
     largest: float
+    """Of the share of values that the tolerance names."""
     mean: float
     passed: bool
 
@@ -191,7 +195,7 @@ def compare(
     differences = []
     for index, output in enumerate(outputs):
         apart = np.stack([abs(m[index] - w[index]) for m, w in zip(made, wanted, strict=True)])
-        largest, mean = float(apart.max()), float(apart.mean())
+        largest, mean = float(np.quantile(apart, tolerance.share)), float(apart.mean())
         # Written so that a NaN does not pass.
         passed = largest <= tolerance.largest and mean <= tolerance.mean
         differences.append(Difference(provider, output, largest, mean, passed))

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from swapcast.export.parity import (
     TOLERANCES,
     ParityError,
+    Tolerance,
     check_parity,
+    compare,
     providers_here,
     sample_pictures,
 )
@@ -198,3 +200,17 @@ def test_the_pictures_for_parity_fill_the_range() -> None:
     assert all(p.shape == (1, 3, 32, 32) and p.dtype == np.float32 for p in pictures)
     assert all(0 <= p.min() <= p.max() <= 1 for p in pictures)
     assert len({p.tobytes() for p in pictures}) == len(pictures)
+
+
+def test_a_few_values_may_be_further_apart_where_the_tolerance_says_so():
+    wanted = [[np.zeros((1, 1, 100, 100), np.float32)]]
+    made = [[np.zeros((1, 1, 100, 100), np.float32)]]
+    made[0][0].ravel()[:9] = 1.0
+    most = Tolerance(0.4, 0.01, share=0.999)
+    (few,) = compare(wanted, made, ["mask"], "cpu", most)
+    assert few.passed
+    assert not compare(wanted, made, ["mask"], "cpu", Tolerance(0.4, 0.01))[0].passed
+    made[0][0].ravel()[:20] = 1.0
+    assert not compare(wanted, made, ["mask"], "cpu", most)[0].passed
+    made[0][0].ravel()[0] = np.nan
+    assert not compare(wanted, made, ["mask"], "cpu", most)[0].passed
