@@ -120,7 +120,8 @@ def main(settings: PictureBench) -> dict[str, Any]:
             middle = before[len(before) // 2]
             tone = skin_tone(middle.view, _cheeks_of(take.shots[len(before) // 2]))
             judged = [_judge(take, before, look, judge) for look in looks]
-            rows += [row | {"tone": tone} for row, _ in judged]
+            own = [_camera(take, before), *(row for row, _ in judged)]
+            rows += [row | {"tone": tone} for row in own]
             print(f"{take.name}: {len(take.shots)} frames, {tone} skin", file=sys.stderr)
             if settings.stills is not None:
                 settings.stills.mkdir(parents=True, exist_ok=True)
@@ -168,7 +169,7 @@ def _judge(
         noted["skin"].append(skin_difference(true.lab, seen, cheeks(shot.face, mask)))
         beside = neck_difference(seen, mask, true.bare)
         noted["neck"] += [] if beside is None else [beside]
-        rough = grain(shot, picture, true.bare)
+        rough = grain(shot, picture, true.bare & (mask < 0.01))
         noted["sharpness"].append(rough.finest)
         noted["second"].append(rough.second)
         noted["over_neck"] += [] if rough.neck is None else [rough.neck]
@@ -180,6 +181,22 @@ def _judge(
         noted["flicker"].append(float(np.abs(np.diff(np.array(cells), 2, axis=0)).mean()))
     row = {"clip": take.name, "look": look.name, "frames": len(take.shots)}
     return row | {name: _typical(name, values) for name, values in noted.items()}, last
+
+
+def _camera(take: Take, before: Sequence[_Before]) -> dict[str, Any]:
+    """Give the figures of the camera's own pictures, in which nothing is changed."""
+    noted: dict[str, list[float]] = {"sharpness": [1.0], "second": [1.0]}
+    noted |= {name: [0.0] for name in ("seam", "skin", "flicker")} | {"wearer": [1.0]}
+    noted |= {"neck": [], "over_neck": []}
+    plain = Look(name="camera")
+    for (shot, _, paste), true in zip(finished(take, plain), before, strict=True):
+        mask = mask_in_view(shot.face, paste)
+        beside = neck_difference(true.lab, mask, true.bare)
+        noted["neck"] += [] if beside is None else [beside]
+        rough = grain(shot, None, true.bare & (mask < 0.01))
+        noted["over_neck"] += [] if rough.neck is None else [rough.neck]
+    row = {"clip": take.name, "look": plain.name, "frames": len(take.shots)}
+    return row | {name: _typical(name, values) for name, values in noted.items()}
 
 
 def _typical(name: str, values: Sequence[float]) -> float | None:

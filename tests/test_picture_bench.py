@@ -17,7 +17,9 @@ def test_looks_are_judged_and_stills_are_written(tmp_path, capsys):
     written = json.loads(path.read_text())
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == written
     rows = {row["look"]: row for row in written["results"] if row["clip"] == "all"}
-    assert set(rows) == set(looks)
+    assert set(rows) == {"camera", *looks}
+    assert 0.3 < rows["camera"]["over_neck"] < 3
+    assert rows["natural"]["over_neck"] < rows["camera"]["over_neck"]
     assert rows["reinhard"]["skin"] < 0.5 * rows["untouched colours"]["skin"]
     assert rows["reinhard"]["seam"] < rows["untouched colours"]["seam"]
     assert rows["natural"]["sharpness"] > 1.1 * rows["reinhard"]["sharpness"]
