@@ -1,4 +1,7 @@
-"""``swapcast faces render OUT --data FOLDER``: draw people who do not exist, to train with."""
+"""``swapcast faces render OUT --data FOLDER``: draw people who do not exist, to train with.
+
+``swapcast faces harden OUT --pairs FOLDER`` lays hands and things before their faces.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -10,6 +13,7 @@ import cv2
 import tyro
 
 from swapcast.models.head_render import Maker, open_maker
+from swapcast.models.pair_hard import write_hard
 from swapcast.models.pair_reverse import Photographs
 from swapcast.models.pair_sets import Catalogue, Drawer, Village, agree, contact_sheet, write_set
 from swapcast.models.pair_wanted import WantedVillage, frames, photographs, write_dressed
@@ -52,6 +56,42 @@ class Render:
     each wears each face once."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Harden:
+    """Make pairs harder: hands and things before the face, small pictures of few colours."""
+
+    out: Annotated[Path, tyro.conf.Positional]
+    """Folder for pairs-00000.npz, people-00000.npz and sheet.png."""
+    pairs: tuple[Path, ...]
+    """Folders of pairs, from `faces render`; each is drawn from as often as any other."""
+    count: int = 3000
+    """Pairs in all."""
+    seed: int = 1
+    """The same seed draws the same pairs."""
+
+
+def harden(settings: Harden) -> None:
+    """Draw harder pairs, and show some.
+
+    Raises
+    ------
+    ValueError
+        If a folder has no pairs, or a damaged one.
+    """
+    if not settings.pairs or settings.count < 1:
+        raise ValueError("give folders of pairs, and a count of 1 or more")
+    write_hard(settings.pairs, settings.count, settings.seed, settings.out)
+    _show(settings.out)
+
+
+def _show(out: Path) -> None:
+    """Draw a sheet of some pairs, and say where they are."""
+    pairs = Pairs(out)
+    shown = contact_sheet([pairs.read([k]) for k in range(min(_SHOWN, len(pairs)))])
+    cv2.imwrite(str(out / "sheet.png"), shown[..., ::-1])
+    sys.stdout.write(f"{len(pairs)} pairs in {out}; look at sheet.png\n")
+
+
 def render(settings: Render) -> None:
     """Find people where that has not been done, draw what is missing, and show some.
 
@@ -90,10 +130,7 @@ def render(settings: Render) -> None:
             return WantedVillage(drawn, wanted) if wanted else drawn
 
         write_set(village, chosen.seed, settings.count, settings.out)
-    pairs = Pairs(settings.out)
-    shown = contact_sheet([pairs.read([k]) for k in range(min(_SHOWN, len(pairs)))])
-    cv2.imwrite(str(settings.out / "sheet.png"), shown[..., ::-1])
-    sys.stdout.write(f"{len(pairs)} pairs in {settings.out}; look at sheet.png\n")
+    _show(settings.out)
 
 
 def _numbers(settings: Render) -> tuple[int, ...]:
@@ -128,9 +165,12 @@ def faces_command(args: Sequence[str]) -> None:
     """Run `swapcast faces`; what cannot work ends the program with one line and exit code 1."""
     cv2.setNumThreads(1)
     settings = tyro.extras.subcommand_cli_from_dict(
-        {"render": Render}, prog="swapcast faces", args=list(args)
+        {"render": Render, "harden": Harden}, prog="swapcast faces", args=list(args)
     )
     try:
-        render(settings)
+        if isinstance(settings, Harden):
+            harden(settings)
+        else:
+            render(settings)
     except ValueError as error:
         sys.exit(f"swapcast: {error}")
