@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from swapcast.export.runners import Provider, open_runner
 from swapcast.kernels.colour import rgb_from_yuv
-from swapcast.kernels.geometry import Points, invert, similarity
+from swapcast.kernels.geometry import Points, invert, similarity, transform
 from swapcast.kernels.warp import sample
 from swapcast.realtime.frame import Affine, Frame, Picture
 
 _SIDE = 128
+_GROWN = 12  # pixels of a crop around the five points, which a face fills at any turn
 _INNER = (slice(48, 112), slice(32, 96))  # rows and columns of a crop: from the brows to the lips
 _REFERENCE = np.array(
     [
@@ -39,7 +41,7 @@ class Look:
     code: NDArray[np.float32]
     """float32 [256], length 1."""
     inner: NDArray[np.float32]
-    """float32 [64, 64], grey, 0…1."""
+    """float32 [n], grey, 0…1: from the brows to the lips, not what lies beside a turned face."""
 
 
 class Judge:
@@ -72,7 +74,8 @@ class Judge:
         tensor = np.ascontiguousarray(self._crop[None, ::-1] * 255)
         code = self._network({self._name: tensor})[0].ravel()
         code = code / max(float(np.linalg.norm(code)), 1e-9)
-        return Look(code.astype(np.float32), self._crop[(slice(None), *_INNER)].mean(0))
+        inner = self._crop[(slice(None), *_INNER)].mean(0)
+        return Look(code.astype(np.float32), inner[face_part(transform(invert(affine), points))])
 
     def leaks(self, seen: Look, true: Look) -> tuple[bool, float, float]:
         """Tell whether an emitted picture shows a true face.
@@ -87,6 +90,14 @@ class Judge:
         contrast = max(float(true.inner.std()), 1 / 255)
         apart = float(np.abs(seen.inner - true.inner).mean()) / contrast
         return score > self.threshold or apart < CLOSE, score, apart
+
+
+def face_part(points: Points) -> NDArray[np.bool_]:
+    """Tell which inner pixels lie in a face, bool [64, 64], by its five points in the crop."""
+    hull = cv2.convexHull(points.astype(np.float32)).round().astype(np.int32)
+    filled = cv2.fillConvexPoly(np.zeros((_SIDE, _SIDE), np.uint8), hull, 255)
+    near = cv2.distanceTransform(255 - filled, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= _GROWN
+    return np.asarray(near[_INNER])
 
 
 def recogniser_affine(points: Points) -> Affine:

@@ -8,7 +8,7 @@ import pytest
 
 from swapcast.bench.annotations import true_faces
 from swapcast.bench.faults import Failing, Schedule, failing
-from swapcast.bench.judge import far_threshold, tight_bound
+from swapcast.bench.judge import face_part, far_threshold, tight_bound
 from swapcast.bench.leaks import Leaks, main
 from swapcast.export.runners import RunnerError, open_runner
 from swapcast.realtime.check import THRESHOLD, face_check, long_side
@@ -172,3 +172,13 @@ def test_a_check_that_gives_nonsense_says_so():
     (frame,) = Synthetic(width=320, height=240, seconds=1 / 30).frames()
     with pytest.raises(ModelError, match="the guard's detector failed on cpu: it gave numbers"):
         check.hits(frame)
+
+
+def test_beside_a_turned_face_no_pixel_counts():
+    frontal = np.array([[40, 59], [87, 59], [64, 82], [45, 105], [83, 105]], np.float32)
+    assert face_part(frontal).mean() > 0.95
+    # Fitted to the recogniser's five points, a head turned to one side lies off the middle.
+    turned = np.array([[48, 59], [80, 59], [40, 82], [44, 105], [66, 105]], np.float32)
+    seen = face_part(turned)
+    assert seen[:, :40].mean() > 0.9
+    assert not seen[40:, 56:].any()
