@@ -27,7 +27,7 @@ from swapcast.realtime.assembly import open_faces
 from swapcast.realtime.errors import SettingError, SwapcastError
 from swapcast.realtime.loop import run
 from swapcast.realtime.meter import Meter
-from swapcast.realtime.settings import Live
+from swapcast.realtime.settings import DEFAULT_FACE, Live
 from swapcast.realtime.sinks import Sink, SinkSettings, open_sink
 from swapcast.realtime.y4m import Y4mSink
 
@@ -48,7 +48,7 @@ class Glass:
     fps: float = 30.0
     width: int = 1280
     height: int = 720
-    face: str = "demo"
+    face: str = DEFAULT_FACE
     provider: ProviderChoice = "cpu"
     seconds: float = 10.0
     json: Path | None = None

@@ -26,6 +26,7 @@ from swapcast.realtime.clip import Clip
 from swapcast.realtime.compositor import Compositor
 from swapcast.realtime.errors import SettingError
 from swapcast.realtime.guard import GuardMode
+from swapcast.realtime.settings import DEFAULT_FACE
 
 _SUFFIXES = (".mp4", ".mov", ".mpg", ".gif", ".mkv", ".avi")
 _PARTS = ("swapper", "landmarks", "detector", "check", "look", "occlusion")
@@ -54,7 +55,7 @@ class Leaks:
     """Folder of pictures of different people, for the recogniser's threshold."""
     cache: Path = Path("runs/leaks")
     """Where the marks are kept."""
-    face: str = "demo"
+    face: str = DEFAULT_FACE
     faults: tuple[str, ...] = _FAULTS
     """Which faults to inject, such as swapper:nan; none is a run without any."""
     who: Literal["largest", "all"] = "all"

@@ -25,7 +25,7 @@ from swapcast.realtime.errors import SettingError
 from swapcast.realtime.frame import Frame
 from swapcast.realtime.loop import convert, run
 from swapcast.realtime.meter import Meter, Series
-from swapcast.realtime.settings import Live
+from swapcast.realtime.settings import DEFAULT_FACE, Live
 from swapcast.realtime.sinks import NullSink
 from swapcast.realtime.sources import Source, SourceSettings, open_source
 
@@ -45,7 +45,7 @@ class Loop:
     """WIDTHxHEIGHT to which pictures kept in memory are scaled; nothing given: 1280x720."""
     faces: int = 1
     """Copies of the source side by side in pictures kept in memory; all are swapped."""
-    face: str = "demo"
+    face: str = DEFAULT_FACE
     seconds: float = 20.0
     provider: ProviderChoice = "cpu"
     threads: int = 1

@@ -23,6 +23,7 @@ from swapcast.realtime.errors import ModelError, SettingError
 from swapcast.realtime.face_store import face_store
 from swapcast.realtime.frame import Affine
 from swapcast.realtime.look import Look
+from swapcast.realtime.settings import DEFAULT_FACE
 from swapcast.realtime.swapper import Swapper
 from swapcast.realtime.worn import Worn
 
@@ -46,7 +47,7 @@ class Masks:
     """How many AI-made portraits for the skin models."""
     roc: Path | None = None
     """Draw the skin models' true against their false positives to this file (.png, .svg)."""
-    face: str = "demo"
+    face: str = DEFAULT_FACE
     """Whose mask is asked of the swapper."""
     json: Path | None = None
     """Write the figures to this file as well."""

@@ -28,6 +28,7 @@ from swapcast.bench.seams import (
 from swapcast.bench.takes import Shot, Take, finished, takes, view
 from swapcast.bench.timing import metadata
 from swapcast.realtime.look import Look, find_look
+from swapcast.realtime.settings import DEFAULT_FACE
 
 Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]
@@ -52,6 +53,9 @@ LOOKS: Mapping[str, Look] = {
     "natural, all detail": replace(_NATURAL, name="natural, all detail", detail=1.0),
     "natural, covers": replace(_NATURAL, name="natural, covers", occlusion="network"),
     "multiband": replace(_NATURAL, name="multiband", blend="multiband", feather=0.04),
+    "multiband, relit": replace(
+        _NATURAL, name="multiband, relit", blend="multiband", feather=0.04, relight=1.0
+    ),
     "membrane": replace(_NATURAL, name="membrane", blend="poisson"),
     "membrane, relit": replace(_NATURAL, name="membrane, relit", blend="poisson", relight=1.0),
     "exact border": replace(_NATURAL, name="exact border", blend="poisson", border="exact"),
@@ -72,7 +76,7 @@ class PictureBench:
     clips: tuple[Path, ...] = ()
     """Clips, or folders of clips, searched with their sub-folders. Nothing given: the bundled
     clip."""
-    face: str = "demo"
+    face: str = DEFAULT_FACE
     """Whose face is worn."""
     frames: int = 48
     """Of each clip."""

@@ -18,6 +18,7 @@ from swapcast.export.runners import RunnerError
 from swapcast.realtime.consent import uses_of
 from swapcast.realtime.errors import ModelError, SettingError
 from swapcast.realtime.face_store import face_store
+from swapcast.realtime.settings import DEFAULT_FACE
 from swapcast.realtime.student import timed_network
 from swapcast.realtime.tune import Trial, candidates, measure, winner
 from swapcast.realtime.tune_command import table
@@ -30,7 +31,7 @@ EXPERIMENTAL = ("cuda", "tensorrt", "directml", "coreml")
 class Runners:
     """Measure the networks on every runner; the last line printed is JSON."""
 
-    face: str = "demo"
+    face: str = DEFAULT_FACE
     """Whose swapper is measured."""
     seconds: float = 4.0
     """For each network, after its candidates were opened."""

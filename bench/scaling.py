@@ -18,6 +18,7 @@ from swapcast.bench.charts import draw, wants_chart
 from swapcast.bench.timing import Result, publish
 from swapcast.export.runners import ProviderChoice
 from swapcast.realtime.errors import SettingError, SwapcastError
+from swapcast.realtime.settings import DEFAULT_FACE
 from swapcast.realtime.tuned import core_count
 
 _PATIENCE_S = 120.0  # for starting and ending a run
@@ -35,7 +36,7 @@ class Scaling:
     """In a picture of 1280x720, with all cores."""
     cores: tuple[int, ...] = (1, 2)
     """With one face in a picture of 1280x720; those that are not here are left out."""
-    face: str = "demo"
+    face: str = DEFAULT_FACE
     provider: ProviderChoice = "cpu"
     seconds: float = 8.0
     """Of each run."""

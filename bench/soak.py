@@ -31,6 +31,7 @@ from swapcast.realtime.memory import give_back, let_go_of_compiler
 from swapcast.realtime.meter import Meter, resident_mb
 from swapcast.realtime.occlusion import OcclusionOnDemand
 from swapcast.realtime.runner import OpenNetwork
+from swapcast.realtime.settings import DEFAULT_FACE
 from swapcast.realtime.sinks import NullSink, Sink, SinkSettings, open_sink
 from swapcast.realtime.sources import Source
 from swapcast.realtime.stages import FaceSwap
@@ -53,7 +54,7 @@ class Soak:
     minutes: float = 60.0
     faults: bool = False
     """Let networks and the source fail at random, about every five seconds."""
-    face: str = "demo"
+    face: str = DEFAULT_FACE
     seed: int = 0
     json: Path | None = None
     """Write the figures to this file."""

@@ -37,6 +37,7 @@ from swapcast.realtime.landmarks import landmark_net
 from swapcast.realtime.meter import Meter
 from swapcast.realtime.recognised import Recognised
 from swapcast.realtime.references import reference_vectors
+from swapcast.realtime.settings import DEFAULT_FACE
 from swapcast.realtime.stages import FaceSwap
 from swapcast.realtime.swapper import Swapper
 from swapcast.realtime.who import Roles
@@ -52,7 +53,7 @@ class WhoseFace:
     """Of the judge: where it tells people apart."""
     provider: Provider = "cpu"
     """What computes the judge."""
-    face: str = "demo"
+    face: str = DEFAULT_FACE
     live: bool = False
     """Look for faces, and recognise them, beside the frames, at the clip's own speed."""
     cache: Path = Path("runs/leaks")

@@ -17,6 +17,7 @@ from swapcast.realtime.face_folder import write_text
 from swapcast.realtime.identity import Identity, read_face, write_face
 from swapcast.realtime.keys import SigningKey, data_folder, fingerprint, installation_key
 from swapcast.realtime.people import People
+from swapcast.realtime.settings import DEFAULT_FACE
 from swapcast.realtime.trust import RevocationList, TrustList, read_kept
 
 RECORD_SUFFIX = ".consent.json"
@@ -291,7 +292,7 @@ def bundled_faces() -> tuple[str, ...]:
     """Return the names of the faces that come with the program, the default one first."""
     files = resources.files("swapcast.assets").iterdir()
     names = {file.name[: -len(_SUFFIX)] for file in files if file.name.endswith(_SUFFIX)}
-    return tuple(sorted(names, key=lambda name: (name != "demo", name)))
+    return tuple(sorted(names, key=lambda name: (name != DEFAULT_FACE, name)))
 
 
 def check_name(name: str) -> None:

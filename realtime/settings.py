@@ -13,6 +13,9 @@ from swapcast.realtime.guard import GuardMode
 from swapcast.realtime.supervisor import FOR_EVER
 from swapcast.realtime.who import WhoKind
 
+DEFAULT_FACE = "demo"
+"""The bundled face that is worn if no other is named."""
+
 Several = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
 
@@ -20,7 +23,7 @@ Several = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 class Engine:
     """What is done with the faces, live or not."""
 
-    face: str = "demo"
+    face: str = DEFAULT_FACE
     """Name of a kept face (`swapcast face list`) or the path of a .face pack."""
     who: Literal["auto", "enrolled", "largest", "all", "map"] = "auto"
     """Whose face is swapped: enrolled (the people of --reference, or those enrolled here), largest,

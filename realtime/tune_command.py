@@ -12,6 +12,7 @@ from swapcast.export.runners import RunnerError
 from swapcast.realtime.consent import uses_of
 from swapcast.realtime.errors import ModelError, SettingError
 from swapcast.realtime.face_store import face_store
+from swapcast.realtime.settings import DEFAULT_FACE
 from swapcast.realtime.student import timed_network
 from swapcast.realtime.tune import Trial, candidates, measure, winner
 from swapcast.realtime.tuned import remember
@@ -21,7 +22,7 @@ from swapcast.realtime.tuned import remember
 class Tune:
     """Measure what computes a face fastest on this machine; `--provider auto` then takes that."""
 
-    face: str = "demo"
+    face: str = DEFAULT_FACE
     """Name of a kept face, or the path of a .face pack."""
     seconds: float = 4.0
     """To measure, after the candidates were opened."""
