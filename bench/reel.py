@@ -19,6 +19,7 @@ from swapcast.realtime.sources import SourceSettings, open_source
 _MEMORY = 96e6  # bytes of pictures that are kept at most
 _IN_FLIGHT = 2  # frames: one is analysed while the one before is swapped
 _LOST_S = 1.0  # after which a frame that never came out is given up
+_NEARER = 2  # how much larger the middle of the source is in a cell: small faces are not found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ def kept_pictures(
     ----------
     spec : ``demo`` (the bundled clip), or a source of ``swapcast live`` that can be read at once
     width, height : even; of the whole picture, pixels
-    faces : copies of the source, each in a place of its own
+    faces : copies of the source, each in a cell of its own; from two on, of its middle, enlarged
     seconds : of it, as far as memory allows
 
     Returns
@@ -111,14 +112,16 @@ def _tiled(frame: Frame, width: int, height: int, faces: int) -> Frame:
     down = -(-faces // across)
     cell = width // across // 2 * 2, height // down // 2 * 2
 
+    left, top, right, bottom = _middle(frame, cell[0] / cell[1], 1 if faces == 1 else _NEARER)
+
     def tiled(plane: Plane, half: int, ground: int) -> Plane:
-        rows = frame.height if half == 1 else plane.shape[0]
         wide, high = cell[0] // half, cell[1] // half
-        part = _fitted(plane[:rows, : -(-frame.width // half)], wide, high)
+        seen = plane[top // half : bottom // half, left // half : right // half]
+        part = _fitted(seen, wide, high)
         whole: Plane = np.full((height // half, width // half), ground, np.uint8)
         for place in range(faces):
-            top, left = place // across * high, place % across * wide
-            whole[top : top + high, left : left + wide] = part
+            row, column = place // across * high, place % across * wide
+            whole[row : row + high, column : column + wide] = part
         return whole
 
     return Frame(
@@ -131,6 +134,14 @@ def _tiled(frame: Frame, width: int, height: int, faces: int) -> Frame:
         0,
         0.0,
     )
+
+
+def _middle(frame: Frame, aspect: float, nearer: int) -> tuple[int, int, int, int]:
+    """Return the middle of a picture, in a cell's aspect: left, top, right, bottom, all even."""
+    wide = min(frame.width, frame.height * aspect) / nearer
+    across, down = int(wide) // 2 * 2, int(wide / aspect) // 2 * 2
+    left, top = (frame.width - across) // 4 * 2, (frame.height - down) // 4 * 2
+    return left, top, left + across, top + down
 
 
 def _fitted(plane: Plane, width: int, height: int) -> Plane:

@@ -30,9 +30,9 @@ class Scaling:
 
     source: str = "demo"
     """A file or synthetic; demo is the bundled clip."""
-    sizes: tuple[str, ...] = ("640x360", "640x480", "1280x720", "1920x1080")
+    sizes: tuple[str, ...] = ("640x360", "640x480", "1280x720", "1920x1080", "3840x2160")
     """With one face and all cores."""
-    faces: tuple[int, ...] = (1, 2, 4, 9)
+    faces: tuple[int, ...] = (1, 2, 4, 7, 10)
     """In a picture of 1280x720, with all cores."""
     cores: tuple[int, ...] = (1, 2)
     """With one face in a picture of 1280x720; those that are not here are left out."""
@@ -66,10 +66,15 @@ def main(settings: Scaling) -> dict[str, Any]:
     SwapcastError
         If a run fails.
     """
-    results = [_measured(settings, place) for place in dict.fromkeys(_places(settings))]
+    runs = [_measured(settings, place) for place in dict.fromkeys(_places(settings))]
+    results = [result for result, _ in runs]
+    swapped = {result.name: faces for result, faces in runs}
+    for name, faces in swapped.items():
+        print(f"{name}: {faces:.2f} faces swapped in a frame")
     if settings.plot is not None:
         draw([("scaling", results)], settings.plot)
-    return publish(results, settings.json, rate="unbound", seconds=settings.seconds)
+    about = {"rate": "unbound", "seconds": settings.seconds, "swapped_per_frame": swapped}
+    return publish(results, settings.json, **about)
 
 
 def _places(settings: Scaling) -> Iterator[_Place]:
@@ -83,7 +88,8 @@ def _places(settings: Scaling) -> Iterator[_Place]:
             yield _Place("1280x720", 1, cores)
 
 
-def _measured(settings: Scaling, place: _Place) -> Result:
+def _measured(settings: Scaling, place: _Place) -> tuple[Result, float]:
+    """Run the loop; return its time per frame, and how many faces of each frame were swapped."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "loop.json"
         words = [
@@ -93,11 +99,13 @@ def _measured(settings: Scaling, place: _Place) -> Result:
             *("--no-allocations", "--json", str(out)),
         ]
         _run(words, place.cores, settings.seconds)
-        rows = json.loads(out.read_text())["results"]
-    row = next(row for row in rows if row["name"].startswith("time per frame"))
+        whole = json.loads(out.read_text())
+    row = next(row for row in whole["results"] if row["name"].startswith("time per frame"))
+    frames, faces = whole["report"]["frames"]["emitted"], whole["report"]["faces"]["swapped"]
     count = f"{place.faces} face{'s' if place.faces > 1 else ''}"
     cores = f"{place.cores} core{'s' if place.cores > 1 else ''}"
-    return Result(**row | {"name": f"time per frame, {place.size}, {count}, {cores}"})
+    result = Result(**row | {"name": f"time per frame, {place.size}, {count}, {cores}"})
+    return result, round(faces / max(frames, 1), 2)
 
 
 def _run(words: Sequence[str], cores: int, seconds: float) -> None:

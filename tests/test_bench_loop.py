@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from swapcast.bench.reel import Reel, Taking, kept_pictures
 from swapcast.bench.timing import Result
 from swapcast.bench.verdict import judge
 from swapcast.bench.watch import Allocations
+from swapcast.realtime.analyser import open_analyser
 from swapcast.realtime.errors import SettingError, SwapcastError
 from swapcast.realtime.meter import Meter
 
@@ -75,14 +76,25 @@ def test_settings_that_cannot_work_are_refused(settings, text):
         Loop(**settings)
 
 
-def test_pictures_are_repeated_side_by_side():
-    one = kept_pictures("synthetic", width=320, height=180, seconds=0.2)
+def test_the_middle_of_pictures_is_repeated_side_by_side():
+    one = kept_pictures("synthetic", width=640, height=360, seconds=0.2)
     four = kept_pictures("synthetic", width=640, height=360, faces=4, seconds=0.2)
     assert (four[0].width, four[0].height) == (640, 360)
     assert four[0].u.shape == (180, 320)
     parts = [four[0].y[top : top + 180, left : left + 320] for top in (0, 180) for left in (0, 320)]
     assert all((part == parts[0]).all() for part in parts)
-    assert np.abs(parts[0].astype(int) - one[0].y).mean() < 12
+    assert (parts[0] == one[0].y[90:270, 160:480]).all()
+
+
+@pytest.mark.parametrize("faces", [2, 10])
+def test_all_faces_of_a_reel_are_found(faces):
+    pictures = kept_pictures("demo", width=1280, height=720, faces=faces, seconds=0.2)
+    with open_analyser("own", detached=False) as analyse:
+        found = [
+            len(analyse(replace(one, number=k, captured_at=k / 30, period=1 / 30)))
+            for k, one in enumerate(pictures)
+        ]
+    assert found[-1] == faces
 
 
 def test_a_reel_goes_forth_and_back_at_its_rate_and_never_rests():

@@ -25,6 +25,9 @@ def test_every_row_is_a_run_of_its_own(tmp_path):
     assert names[1].startswith("time per frame, 1280x720, 2 faces, ")
     assert names[2:] == ["time per frame, 1280x720, 1 face, 1 core"]
     assert all(row["median_ms"] > 0 for row in rows.values())
+    swapped = json.loads(path.read_text())["metadata"]["swapped_per_frame"]
+    assert set(swapped) == set(names)
+    assert swapped[names[1]] > swapped[names[0]] > 0
 
 
 @pytest.mark.slow
