@@ -70,6 +70,7 @@ class Pasted:
     provider, precision = "cpu", "fp32"
     template, size = _TEMPLATE, _STILL
     sliders: tuple[str, ...] = ()
+    hairline = False
 
     def __init__(self, picture: Path, judges: Evaluators) -> None:
         seen = cv2.imread(str(picture), cv2.IMREAD_COLOR) if picture.is_file() else None

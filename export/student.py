@@ -177,6 +177,7 @@ def _base(student: Student, checkpoint: Checkpoint) -> bytes:
         "length": settings.vector,
         "map": [settings.channels, side, side],
     }
+    more["hairline"] = True  # as the pairs that it learns from
     return _told(proto, "student", student.size, checkpoint, more)
 
 

@@ -145,6 +145,8 @@ def prepare(run: Path, identity: str) -> Prepared:
     model = trained.swapper(identity).eval()
     about = _about(checkpoint, identity)
     inputs = {"crop": torch.zeros(1, 3, trained.size, trained.size)}
+    if trained.hairline:
+        about |= {"hairline": True}
     if trained.sliders:
         about |= {"sliders": trained.sliders}
         inputs |= {"sliders": torch.zeros(1, len(trained.sliders))}

@@ -53,6 +53,7 @@ class Cast(PairModel):
         )
         self.settings = settings
         self.sliders: tuple[str, ...] = ()
+        self.hairline = True
         self.generator = Generator(settings, settings.vector)
         self.table = nn.Parameter(torch.randn(len(settings.people), settings.vector))
         self.likeness = Likeness()

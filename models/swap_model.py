@@ -117,6 +117,8 @@ class Exportable(Protocol):
     """Side of the crop, pixels."""
     sliders: tuple[str, ...]
     """Attributes that can be slid live; the exported network takes them as ``sliders``."""
+    hairline: bool
+    """Whether its masks were taught to end at the hair."""
 
     def swapper(self, identity: str) -> nn.Module:
         """Return the network that is exported, with the identity baked in.
@@ -138,6 +140,7 @@ class SwapModel(Learner[Batch]):
     def __init__(self, *, settings: ModelSettings, identities: Sequence[str]) -> None:
         super().__init__(settings=settings, identities=identities)
         self.sliders: tuple[str, ...] = ()
+        self.hairline = False
 
     def prepare(self, sets: Sequence[FaceSet]) -> None:
         """Take from the faces to be learned what stays fixed from then on; by default nothing."""

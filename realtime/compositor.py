@@ -18,7 +18,7 @@ from swapcast.realtime.badge import Badge
 from swapcast.realtime.buffers import Buffers
 from swapcast.realtime.frame import Affine, Colour, Face, Frame, Picture
 from swapcast.realtime.head_pose import head_pose
-from swapcast.realtime.look import Look
+from swapcast.realtime.look import Look, to_the_hair
 from swapcast.realtime.mark_code import Payload
 from swapcast.realtime.mark_pattern import pattern
 from swapcast.realtime.worn import Worn
@@ -136,6 +136,7 @@ class Compositor:
         *,
         cover: Mask | None = None,
         frame: Frame | None = None,
+        hairline: bool = False,
     ) -> Paste:
         """Prepare a swapped face: where it goes, and in the colours of the true one.
 
@@ -155,6 +156,8 @@ class Compositor:
             How likely something lies before the face, from `covers`.
         frame : what it is put into, or None
             Without it nothing fades: neither a face that begins, nor one that turns away.
+        hairline : bool
+            Whether the swapper's own mask ends at the hair.
 
         Raises
         ------
@@ -164,6 +167,8 @@ class Compositor:
         if not (np.isfinite(face.landmarks).all() and np.isfinite(face.visibility).all()):
             raise ValueError("a landmark is not a finite number")
         look, side = self.look, crop.shape[1]
+        if hairline and look.model_mask and predicted is not None:
+            look = to_the_hair(look)
         worn = self._worn.get(face.track)
         if worn is None or worn.size != side:
             worn = self._worn[face.track] = Worn(side)

@@ -53,7 +53,7 @@ class Lighter:
         self._usual, self._open, self._lightness = usual, open_lighter, lightness
         self._event = on_event
         self.crop, self.template, self.size = usual.crop, usual.template, usual.size
-        self.sliders = usual.sliders
+        self.sliders, self.hairline = usual.sliders, usual.hairline
         self._lighter: SwapsCrops | None = None
         self._orders: Latest[bool] = Latest()
         self._asked = False

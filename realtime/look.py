@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -22,6 +23,10 @@ Overlay = Literal["none", "mask", "outline", "model", "skin", "occlusion", "trus
 PRESETS = ("natural", "seamless", "performance", "debug")
 
 
+FOREHEAD = 0.6
+"""As much of it is bare under most hair."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
     """Every choice about masks, colours and blending; changed as a whole, between two frames."""
@@ -30,8 +35,9 @@ class Look:
     """What the look is called."""
     mask: Literal["hull", "ellipse"] = "hull"
     """The outline: the landmarks' convex hull with a part of the forehead, or an ellipse."""
-    forehead: float = 0.6
-    """How much of the forehead wears the swap, 0…1."""
+    forehead: float = FOREHEAD
+    """How much of the forehead wears the swap, 0…1. A swapper whose own mask ends at the hair has
+    more of it: all of it where this is 0.6."""
     feather: float = 0.07
     """How deep the soft edge is, in sides of the crop."""
     model_mask: bool = True
@@ -169,3 +175,9 @@ def read_look(text: str, name: str) -> Look:
         if key not in known:
             raise SettingError(f"a look has no {key!r}; it has: {', '.join(sorted(known))}")
     return replace(start, **{"name": name, **values})
+
+
+@lru_cache(maxsize=4)
+def to_the_hair(look: Look) -> Look:
+    """Return a look for a swapper whose own mask ends at the hair, which no outline must keep."""
+    return replace(look, forehead=min(look.forehead / FOREHEAD, 1.0))

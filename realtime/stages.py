@@ -149,7 +149,10 @@ class FaceSwap:
             cover = compositor.covers(crop)
         with timing("mask"):
             paste = compositor.paste(
-                *(face, crop, picture, predicted, affine), cover=cover, frame=frame
+                *(face, crop, picture, predicted, affine),
+                cover=cover,
+                frame=frame,
+                hairline=swapper.hairline,
             )
         if paste.apart < _ALIKE and not swapper.sliders:  # those change the wearer's own face
             raise ModelError("the swapped face is too much like the true one")

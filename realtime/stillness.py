@@ -23,6 +23,8 @@ class SwapsCrops(Protocol):
     size: int
     sliders: tuple[str, ...]
     """What of the wearer's own face can be changed; empty: the face is somebody else's."""
+    hairline: bool
+    """Whether its own mask ends at the hair."""
 
     @property
     def provider(self) -> str:
@@ -58,7 +60,7 @@ class Stillness:
     def __init__(self, swapper: SwapsCrops, most: int = MOST) -> None:
         self._swapper, self._most = swapper, most
         self.crop, self.template, self.size = swapper.crop, swapper.template, swapper.size
-        self.sliders = swapper.sliders
+        self.sliders, self.hairline = swapper.sliders, swapper.hairline
         self._cells: NDArray[np.float32] | None = None
         self._picture: Crop = np.zeros(self.crop.shape[1:], np.float32)
         self._mask: Crop | None = None

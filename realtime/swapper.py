@@ -73,6 +73,7 @@ class Swapper:
             about = json.loads(self._runner.metadata["swapcast"])
             kind, self.template, self.size = about["kind"], about["template"], int(about["size"])
             self.sliders = tuple(str(name) for name in about.get("sliders", ()))
+            self.hairline = about.get("hairline") is True
         except (KeyError, ValueError, TypeError) as error:
             raise ModelError(
                 f"face {identity.name!r}: its network does not say how to use it; "

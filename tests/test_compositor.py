@@ -253,3 +253,21 @@ def test_landmarks_that_are_no_numbers_are_refused():
     crop = np.zeros((3, SIZE, SIZE), np.float32)
     with pytest.raises(ValueError, match="landmark"):
         compositor.paste(face, crop, crop, None, affine)
+
+
+def test_a_swapper_whose_mask_ends_at_the_hair_wears_the_whole_forehead():
+    face = drawn_face(track=-1)
+    affine = crop_affine(face.points, "dfl_whole_face", SIZE)
+    crop, shown = np.full((3, SIZE, SIZE), 0.5, np.float32), np.ones((SIZE, SIZE), np.float32)
+
+    def area(compositor, predicted, **more):
+        return float(compositor.paste(face, crop, crop, predicted, affine, **more).mask.sum())
+
+    usual = Compositor()
+    assert area(usual, shown, hairline=True) > 1.08 * area(usual, shown)
+    # Without a mask of its own, nobody knows where the hair is.
+    assert area(usual, None, hairline=True) == area(usual, None)
+    bare = Compositor(look=replace(find_look("natural"), model_mask=False))
+    assert area(bare, shown, hairline=True) == area(bare, shown)
+    none = Compositor(look=replace(find_look("natural"), forehead=0.0))
+    assert area(none, shown, hairline=True) == area(none, shown)

@@ -97,7 +97,8 @@ def test_a_face_that_is_looked_at_in_every_other_frame_is_carried_on():
 class Counting:
     """A swapper that counts its calls and brightens the crop."""
 
-    template, size, sliders, provider, precision = "arcface_128", 128, (), "cpu", "fp32"
+    template, size, provider, precision = "arcface_128", 128, "cpu", "fp32"
+    sliders, hairline = (), False
 
     def __init__(self):
         self.crop = np.full((1, 3, 128, 128), 0.4, np.float32)

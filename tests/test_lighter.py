@@ -26,7 +26,7 @@ FRAMES, SWITCH, BACK = 30, 10, 20
 class Painter:
     """A swapper whose answer is one level."""
 
-    template, size, sliders, provider = "arcface_128", 8, (), "cpu"
+    template, size, provider, sliders, hairline = "arcface_128", 8, "cpu", (), False
 
     def __init__(self, level, precision="fp32"):
         self.crop = np.zeros((1, 3, 8, 8), np.float32)

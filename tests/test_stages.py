@@ -22,7 +22,7 @@ class Green:
 
     template = "dfl_whole_face"
     size = 64
-    sliders = ()
+    sliders, hairline = (), False
     provider = "cpu"
 
     def __init__(self, *, fails: bool = False) -> None:
