@@ -14,6 +14,7 @@ mouth, the eyes' outer corners level and 36 pixels apart."""
 
 _EYES = (slice(36, 42), slice(42, 48))
 _COLUMNS, _ROWS, _EYE = 36, 24, 28.0
+_AROUND = 12.0, 6.0  # columns and rows in which a pixel's say about the lids goes down
 
 
 def mouth_openness(landmarks: Points) -> float:
@@ -89,7 +90,8 @@ class BlinkWatch:
 
     The distance between the lids' landmarks (the eye aspect ratio of Soukupová and Čech, 2016)
     is not used: the landmark network's lids hardly move in a blink. Here each eye is compared, by
-    normalised correlation, with a running mean of itself. The eyes have closed when both fall
+    normalised correlation, with a running mean of itself, the middle counting most: low brows are
+    darker than any iris and stay where they are. The eyes have closed when both fall
     below what is usual for this person in this light, far or with fewer of the upright edges that
     an iris has. It was a blink when that has passed within 0.7 seconds; eyes that stay different
     look elsewhere.
@@ -97,10 +99,10 @@ class BlinkWatch:
 
     _longest = 0.7  # seconds
     _memory = 0.7  # seconds of the running means
-    _spread = 5.0  # mean deviations below the usual that count as a fall
-    _least, _most = 0.05, 0.07  # a fall, whatever the deviation
+    _spread = 6.0  # mean deviations below the usual that count as a fall
+    _least, _most = 0.06, 0.12  # a fall, whatever the deviation
     _either = 0.02  # by which each eye has to fall
-    _unlike = 0.8  # correlation with the open eyes that needs no further sign
+    _unlike = 0.76  # correlation with the open eyes that needs no further sign
     _fewer = 0.95  # upright edges against the open eyes', the further sign
 
     def __init__(self) -> None:
@@ -118,7 +120,7 @@ class BlinkWatch:
         edges = [_upright_edges(eye) for eye in eyes]
         if self._open is None:
             self._open, self._edges, self._last = eyes, edges, at
-        alike = [correlation(a, b) for a, b in zip(eyes, self._open, strict=True)]
+        alike = [correlation(a, b, _LIDS) for a, b in zip(eyes, self._open, strict=True)]
         self.likeness = sum(alike) / 2
         seconds, self._last = at - self._last, at
         fall = min(max(self._spread * self._deviation, self._least), self._most)
@@ -158,7 +160,19 @@ def _upright_edges(eye: Patch) -> float:
     return float(np.abs(cv2.Sobel(eye[2:-2, 2:-2], cv2.CV_32F, 1, 0)).mean())
 
 
-def correlation(a: Patch, b: Patch) -> float:
-    """Return how alike two patches are whatever the light, −1…1."""
-    a, b = a - a.mean(), b - b.mean()
-    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-6))
+def _bell(columns: float, rows: float) -> Patch:
+    x = (np.arange(_COLUMNS) - (_COLUMNS - 1) / 2) / columns
+    y = (np.arange(_ROWS) - (_ROWS - 1) / 2) / rows
+    bell = np.exp(-(x**2 + y[:, None] ** 2) / 2)
+    return np.asarray(bell / bell.sum(), np.float32)
+
+
+_LIDS = _bell(*_AROUND)
+_EVEN = np.full((_ROWS, _COLUMNS), 1 / (_ROWS * _COLUMNS), np.float32)
+
+
+def correlation(a: Patch, b: Patch, weight: Patch = _EVEN) -> float:
+    """Return how alike two patches are whatever the light, −1…1; ``weight`` adds up to 1."""
+    a, b = a - (weight * a).sum(), b - (weight * b).sum()
+    square = (weight * a * a).sum() * (weight * b * b).sum()
+    return float((weight * a * b).sum() / np.sqrt(square + 1e-9))

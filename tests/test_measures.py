@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from swapcast.realtime.analyser import open_analyser
+from swapcast.realtime.frame import Colour, Frame
 from swapcast.realtime.material import read_frames
 from swapcast.realtime.measures import BlinkWatch, correlation, eye_patches, mouth_openness
 from swapcast.realtime.synthetic import Synthetic
@@ -38,6 +39,30 @@ def test_eyes_that_stay_shut_have_not_blinked():
         )  # fmt: skip
         seen.append(watch(later, shut.truth["landmarks"]))
     assert not any(seen)
+
+
+def low_brows(number, rng, *, shut):
+    """Draw two eyes, 40 pixels wide, under black brows that come down to them."""
+    luma = np.full((160, 240), 120.0)
+    rows, columns = np.mgrid[:160, :240]
+    marks = np.zeros((68, 2), np.float32)
+    for first, x in ((36, 70), (42, 170)):
+        luma[(abs(rows - 66) < 5) & (abs(columns - x) < 24)] = 20
+        lids = [(-20, 0), (-7, -5), (7, -5), (20, 0), (7, 5), (-7, 5)]
+        marks[first : first + 6] = np.add(lids, (x, 80))
+        if not shut:
+            luma[((rows - 80) / 7) ** 2 + ((columns - x) / 20) ** 2 < 1] = 140
+            luma[np.hypot(rows - 80, columns - x) < 7] = 75
+    y = (luma + rng.normal(0, 1.5, luma.shape)).clip(0, 255).astype(np.uint8)
+    chroma = np.full((80, 120), 128, np.uint8)
+    return Frame(y, chroma, chroma, 240, 160, Colour(), number, number / 15), marks
+
+
+def test_dark_low_brows_do_not_hide_a_blink():
+    watch, rng = BlinkWatch(), np.random.default_rng(0)
+    shut = {30, 31, 32, 45, 46, 47}
+    seen = [watch(*low_brows(number, rng, shut=number in shut)) for number in range(60)]
+    assert [round(blink.began_at * 15) for blink in seen if blink] == [30, 45]
 
 
 def test_the_mouth_opens_and_shuts_with_the_drawn_one():
