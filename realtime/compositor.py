@@ -36,6 +36,7 @@ _SLATE = (0.16, 0.20, 0.24)  # RGB 0…1 of the plain picture
 _LIFE = 60  # frames after which what is remembered of a lost track is forgotten
 _FRESH = 2  # frames without it after which a face fades in again
 _FADE_TURN = 12.0  # degrees of turning over which a face fades out
+_SMALL = 0.5  # pixels of the frame for one of the crop, up to which no detail is taken over
 _CELLS = 8  # across the crop, of the mosaic that a face fades from and into
 _NO_COARSE, _NO_GATE = np.zeros((3, 0, 0), np.float32), np.zeros((0, 0), np.float32)
 
@@ -182,6 +183,7 @@ class Compositor:
             face.visibility,
             self._buffers,
             cover=cover,
+            fine=_fineness(affine),
             steady=face.track >= 0,
         )
         opacity = 1.0
@@ -286,6 +288,16 @@ class Compositor:
         oldest = self._frames - _LIFE
         for track in [track for track, worn in self._worn.items() if worn.last < oldest]:
             del self._worn[track]
+
+
+def _fineness(affine: Affine) -> float:
+    """Say how much detail a frame has that its crop has not, 0…1.
+
+    Where a face is smaller in the frame than in the crop, the swap is no softer than the frame,
+    and what the camera saw would only show who is below.
+    """
+    scale = math.sqrt(abs(float(np.linalg.det(affine[:, :2]))))
+    return min(max((scale - _SMALL) / (1 - _SMALL), 0.0), 1.0)
 
 
 def _turned(face: Face, frame: Frame) -> float:

@@ -81,7 +81,7 @@ class Worn:
         if self.border is not None:
             self.border.forget()
 
-    def __call__(
+    def __call__(  # noqa: PLR0913 - what one frame brings
         self,
         look: Look,
         crops: tuple[Crop, Crop],
@@ -91,6 +91,7 @@ class Worn:
         buffers: Buffers,
         *,
         cover: Plane | None = None,
+        fine: float = 1.0,
         steady: bool = True,
     ) -> Dressed:
         """Dress the next frame's swapped face.
@@ -107,6 +108,8 @@ class Worn:
         buffers : Buffers
         cover : float32 [k, k], 0…1, or None
             How likely something lies before the face.
+        fine : float, 0…1
+            How much of the look's detail the picture has to give.
         steady : bool
             Whether the past counts.
         """
@@ -137,9 +140,10 @@ class Worn:
         coarse = gate = None
         reduce(face, TO_LEVELS, _BLOCK, self._made)
         change = apart(self._true[0], self._made[0], mask, _BLOCK, *_middle(landmarks))
-        if look.detail > 0:
+        share = look.detail * fine
+        if share > 0:
             levels = self._true, self._made
-            coarse, gate = self.detail(look.detail, (true, face), levels, self._trust, buffers)
+            coarse, gate = self.detail(share, (true, face), levels, self._trust, buffers)
         if look.overlay != "none":
             self._tint(look.overlay, face)
         return Dressed(face, mask, coarse, gate, whole, change)
