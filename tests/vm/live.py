@@ -25,6 +25,7 @@ from swapcast.realtime import loopback
 
 WEBCAM, CAMERA = "/dev/video11", "/dev/video10"
 PICTURES = 5
+PATIENCE, STILL = 600, 40  # seconds: for the first picture, and until one is taken to stand still
 
 
 @contextmanager
@@ -60,11 +61,12 @@ def planes_and_picture():
     camera = cv2.VideoCapture(CAMERA, cv2.CAP_V4L2)
     width, height = (int(camera.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, 4))
     camera.set(cv2.CAP_PROP_CONVERT_RGB, 0)
-    seen, started = [], time.monotonic()
-    while len(seen) < PICTURES and time.monotonic() - started < 600:
+    seen, last = [], time.monotonic()
+    while len(seen) < PICTURES and time.monotonic() - last < (STILL if seen else PATIENCE):
         good, raw = camera.read()
         if good and not (seen and np.array_equal(raw.ravel(), seen[-1])):
             seen.append(raw.ravel().copy())
+            last = time.monotonic()
     camera.release()
     camera = cv2.VideoCapture(CAMERA, cv2.CAP_V4L2)
     good, picture = camera.read()
