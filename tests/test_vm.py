@@ -128,7 +128,8 @@ def test_live_from_a_webcam_to_a_virtual_camera(machine, shared, tmp_path):
     warm("--source", tmp_path / "webcam.nut", "--face", "demo")
     # The machine takes seconds for a frame; a standing picture is not covered with `freeze`.
     slow = ("--patience", "200", "--guard", "freeze", "--badge", "off")
-    machine(tmp_path, "live.py", tmp_path, tmp_path / "webcam.nut", "--face", "demo", *slow)
+    face = ("--face", "demo")
+    machine(tmp_path, "live.py", tmp_path, tmp_path / "webcam.nut", "5", *face, *slow)
 
     told = json.loads((tmp_path / "told.json").read_text())
     assert told["states"] == ["free", "busy"]
@@ -192,7 +193,7 @@ def test_full_range_bars_of_a_webcam_come_out_right(machine, tmp_path):
     jpeg = ["-c:v", "mjpeg", "-q:v", "1", "-pix_fmt", "yuvj422p", clip]
     subprocess.run([*encode.split(), *jpeg], input=image.tobytes() * 20, check=True)
     warm("--source", clip, "--guard", "pass")
-    machine(tmp_path, "live.py", tmp_path, clip, "--guard", "pass", "--patience", "200")
+    machine(tmp_path, "live.py", tmp_path, clip, "1", "--guard", "pass", "--patience", "200")
     bars_come_out_right(np.load(tmp_path / "chromium.npy"), "Chromium")
     bars_come_out_right(np.load(tmp_path / "opencv.npy")[None, ..., ::-1], "OpenCV")
 

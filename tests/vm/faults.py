@@ -27,7 +27,7 @@ DRIVER = Path("/sys/bus/platform/drivers/vivid")
 def webcam(width, height, grey):
     """Feed a grey picture as a webcam, as raw YUYV."""
     loopback.revive(Path(WEBCAM))  # the driver leaves it dead after each ffmpeg
-    picture = f"-f lavfi -i color=c=0x{grey:02x}{grey:02x}{grey:02x}:s={width}x{height}:r=5"
+    picture = f"-f lavfi -i color=c=0x{grey:02x}{grey:02x}{grey:02x}:s={width}x{height}:r=2"
     how = f"-loglevel error -re {picture} -pix_fmt yuyv422 -c:v rawvideo -f v4l2 {WEBCAM}"
     feed = subprocess.Popen(["ffmpeg", *how.split()])
     try:

@@ -1,11 +1,11 @@
 """In a machine with v4l2loopback: a clip as a webcam, `swapcast live`, and two programs that look.
 
-usage: live.py OUT CLIP [option of swapcast live …]
+usage: live.py OUT CLIP PICTURES [option of swapcast live …]
 
-CLIP is fed as it is into /dev/video11. Into the folder OUT go what OpenCV saw as the camera gave
-it (planes.npy, uint8 [n, rows · 3 / 2, columns]) and as it usually asks (opencv.npy, one BGR
-picture), what Chromium saw (chromium.npy, uint8 [n, rows, columns, 3] RGB), swapcast's report and
-told.json.
+CLIP is fed as it is into /dev/video11, and the camera is looked at until PICTURES different ones
+were seen. Into the folder OUT go what OpenCV saw as the camera gave it (planes.npy, uint8
+[n, rows · 3 / 2, columns]) and as it usually asks (opencv.npy, one BGR picture), what Chromium saw
+(chromium.npy, uint8 [n, rows, columns, 3] RGB), swapcast's report and told.json.
 """
 
 import json
@@ -24,8 +24,7 @@ from feeding import in_use, wait_until
 from swapcast.realtime import loopback
 
 WEBCAM, CAMERA = "/dev/video11", "/dev/video10"
-PICTURES = 5
-PATIENCE, STILL = 600, 40  # seconds: for the first picture, and until one is taken to stand still
+PATIENCE = 600  # seconds
 
 
 @contextmanager
@@ -56,17 +55,16 @@ def swapcast(out, options, ends):
             ends["exit code"] = process.wait(300)
 
 
-def planes_and_picture():
+def planes_and_picture(pictures):
     """Read the camera twice with OpenCV: planes untouched, then a picture as it makes it."""
     camera = cv2.VideoCapture(CAMERA, cv2.CAP_V4L2)
     width, height = (int(camera.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, 4))
     camera.set(cv2.CAP_PROP_CONVERT_RGB, 0)
-    seen, last = [], time.monotonic()
-    while len(seen) < PICTURES and time.monotonic() - last < (STILL if seen else PATIENCE):
+    seen, started = [], time.monotonic()
+    while len(seen) < pictures and time.monotonic() - started < PATIENCE:
         good, raw = camera.read()
         if good and not (seen and np.array_equal(raw.ravel(), seen[-1])):
             seen.append(raw.ravel().copy())
-            last = time.monotonic()
     camera.release()
     camera = cv2.VideoCapture(CAMERA, cv2.CAP_V4L2)
     good, picture = camera.read()
@@ -76,12 +74,14 @@ def planes_and_picture():
     return np.stack(seen).reshape(len(seen), height * 3 // 2, width), picture
 
 
-def main(out, clip, *options):
+def main(out, clip, pictures, *options):
     told = {"states": [loopback.state(Path(CAMERA))]}
     with webcam(clip), swapcast(out, options, told):
         told["states"].append(loopback.state(Path(CAMERA)))
-        planes, picture = planes_and_picture()
-        said, frames = look("Virtual Camera", 3, planes.shape[2], planes.shape[1] * 2 // 3)
+        planes, picture = planes_and_picture(pictures)
+        said, frames = look(
+            "Virtual Camera", min(pictures, 3), planes.shape[2], planes.shape[1] * 2 // 3
+        )
     np.save(out / "planes.npy", planes)
     np.save(out / "opencv.npy", picture)
     np.save(out / "chromium.npy", frames)
@@ -90,6 +90,6 @@ def main(out, clip, *options):
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), *sys.argv[2:])
+        main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
     finally:
         sys.stderr.write((Path(sys.argv[1]) / "swapcast.log").read_text())
